@@ -1,0 +1,50 @@
+# One verb per need; `make help` lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PYTEST_WORKERS ?= 2
+
+.PHONY: help demo test check fix bench nightly docs lock system
+
+help:  ## list the verbs
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+$(INSTALLED): requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV) || { tools/ensure-system-packages.sh python3-venv && $(PYTHON) -m venv $(VENV); }
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: $(INSTALLED)  ## start the sandbox EHR and the service; CHECK=1 launches every patient once and exits
+	$(BIN)/ltot demo $(if $(CHECK),--check)
+
+system:  ## a browser and PostgreSQL from the system's packages, when they are missing
+	tools/ensure-system-packages.sh chromium postgresql
+
+test: $(INSTALLED) system  ## install what the tests need, then run all of them
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile
+
+check: $(INSTALLED)  ## lint, types, import contracts, documentation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/docs
+
+fix: $(INSTALLED)  ## let the linter and formatter mend what they can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED)  ## the benchmarks, printing ratios
+	$(BIN)/python -m benchmarks
+
+nightly: $(INSTALLED)  ## the property tests with 100,000 examples each
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/property
+
+docs: $(INSTALLED)  ## write the generated pages again
+	$(BIN)/python -m tests.docs.render
+
+lock: $(INSTALLED)  ## resolve the requirements again, with hashes
+	tools/lock.sh

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Writes the hash-pinned requirements from pyproject.toml, without recording where packages come from.
+set -eu
+cd "$(dirname "$0")/.."
+.venv/bin/pip install --quiet uv
+compile() {
+  .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal \
+    --python-version 3.11 pyproject.toml "$@"
+}
+compile --extra population -o requirements/runtime.txt
+compile --extra population --extra dev -c requirements/runtime.txt -o requirements/dev.txt
+compile --extra population --extra spark -c requirements/runtime.txt -o requirements/spark.txt
