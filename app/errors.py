@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smart_launch.errors import Reason
-
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:

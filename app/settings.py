@@ -44,7 +44,7 @@ class Settings:
     policy: str = "default"
     site_codes: Path | None = None
     snomed: bool = True
-    time_zone: ZoneInfo = ZoneInfo("UTC")
+    time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     panel_budget: float = 8.0
     idle_minutes: int = 15
     session_hours: int = 8
@@ -173,8 +173,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             raise SettingsError(name, "is not a setting", f"Known are {', '.join(sorted(SETTING_NAMES))}")
     if "LTOT_BASE_URL" not in environment:
         raise SettingsError("LTOT_BASE_URL", "is not set", "Write the address browsers use")
-    values = {field_: read(environment[name]) for name, (field_, read) in _READERS.items() if name in environment}
+    values = {
+        field_: read(environment[name]) for name, (field_, read) in _READERS.items() if name in environment
+    }
     settings = Settings(master_key=_master_key(environment), **values)  # type: ignore[arg-type]
     if settings.is_demo and not settings.is_loopback:
-        raise SettingsError("LTOT_ENVIRONMENT", "is demo on a public address", "The demo serves loopback only")
+        raise SettingsError(
+            "LTOT_ENVIRONMENT", "is demo on a public address", "The demo serves loopback only"
+        )
     return settings
