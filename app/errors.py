@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from smart_launch.errors import IdTokenError, Reason, SmartError
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
@@ -108,3 +110,29 @@ _ENTRIES = (
                    "Try again; if it repeats, report the code and the reference shown.", 500),
 )  # fmt: skip
 CATALOGUE = {entry.code: entry for entry in _ENTRIES}
+
+_CODE_OF_REASON: dict[Reason, str] = {
+    Reason.UNKNOWN_ISSUER: "LT-101",
+    Reason.LAUNCH_REQUEST_INVALID: "LT-113",
+    Reason.DISCOVERY_UNREACHABLE: "LT-102",
+    Reason.DISCOVERY_INVALID: "LT-102",
+    Reason.PKCE_UNSUPPORTED: "LT-102",
+    Reason.ENDPOINT_NOT_ALLOWED: "LT-103",
+    Reason.CALLBACK_INVALID: "LT-104",
+    Reason.STATE_MISMATCH: "LT-104",
+    Reason.CALLBACK_ISSUER_MISMATCH: "LT-110",
+    Reason.AUTHORIZATION_DENIED: "LT-106",
+    Reason.AUTHORIZATION_FAILED: "LT-106",
+    Reason.SCOPE_REFUSED: "LT-112",
+    Reason.GRANT_ENDED: "LT-203",
+    Reason.PATIENT_MISSING: "LT-109",
+    Reason.PATIENT_CHANGED: "LT-120",
+    Reason.SIGNING_KEY_INVALID: "LT-608",
+    Reason.SIGNING_KEY_MISSING: "LT-608",
+}
+
+
+def from_smart(error: SmartError) -> LtotError:
+    """The catalogue's error for one of the SMART library; id-token reasons share one code, token reasons another."""
+    fallback = "LT-108" if isinstance(error, IdTokenError) else "LT-107"
+    return LtotError(_CODE_OF_REASON.get(error.reason, fallback), error.safe_text)

@@ -1,0 +1,37 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("write the day as YYYY-MM-DD") from None
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise typer.BadParameter("write a time zone such as America/Los_Angeles") from None
+
+
+AsOf = Annotated[
+    date, typer.Option("--as-of", parser=_date, metavar="YYYY-MM-DD", help="the day to evaluate for")
+]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", help="a clinic policy file; without it the default policy")
+]
+SiteCodes = Annotated[Path | None, typer.Option("--site-codes", help="a file with the site's own codes")]
+Zone = Annotated[
+    ZoneInfo, typer.Option("--time-zone", parser=_zone, metavar="ZONE", help="the clinic's time zone")
+]
+UTC = ZoneInfo("UTC")

@@ -1,0 +1,115 @@
+"""The house rules a machine can check: sizes, words, paths, and documents that agree with the code."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("app", "smart_launch", "fhir_mappings", "valuesets")
+
+
+def tracked(*patterns: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *patterns],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout.split("\0")  # fmt: skip
+    return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
+
+
+def product_files() -> list[Path]:
+    return [path for package in PACKAGES for path in tracked(f"{package}/*.py")]
+
+
+def test_no_product_file_is_longer_than_a_person_reads_in_one_go() -> None:
+    assert {
+        str(p.relative_to(ROOT)): n for p in product_files() if (n := len(p.read_text().splitlines())) > 400
+    } == {}
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    long = {}
+    for path in product_files():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > 60:
+                    long[f"{path.relative_to(ROOT)}:{node.name}"] = lines
+    assert long == {}
+
+
+def test_architecture_page_names_every_room() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    rooms = {str(path.parent.relative_to(ROOT)) for path in product_files()}
+    top = {room for room in rooms if room.count("/") <= 1 and room != "app"} - {"valuesets/build"}
+    missing = {
+        room
+        for room in top
+        if f"`{room}`" not in page and not any(f"`{room}" in line for line in page.splitlines())
+    }
+    assert missing == set()
+
+
+def test_files_name_no_machine_and_no_registry() -> None:
+    home = re.compile(r"(?:^|[^A-Za-z0-9_.-])/(?:wo" r"rk|fa" r"rm|ro" r"ot|home)/")
+    hosts = re.compile(
+        "|".join(["py" + r"pi\.org", "pythonhost" + r"ed", r"registry\.npm" + "js", r"deb\.deb" + "ian"])
+    )
+    found = []
+    for path in tracked():
+        if path.suffix in {".png", ".ico", ".gz"}:
+            continue
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            if hosts.search(line) or (home.search(line) and "Dockerfile" not in path.name):
+                found.append(f"{path.relative_to(ROOT)}:{number}")
+    assert found == []
+
+
+def test_nothing_is_left_for_later() -> None:
+    later = re.compile("TODO|FIXME|XXX|NotImplementedError")
+    found = [str(p.relative_to(ROOT)) for p in product_files() if later.search(p.read_text())]
+    assert found == []
+
+
+def test_core_holds_no_float_and_no_clock() -> None:
+    """Doses are exact and time is an argument: neither `float(` nor `now()` or `today()` in the pure packages."""
+    impure = re.compile(r"\bfloat\(|\.now\(|\.today\(|time\.time\(")
+    found = []
+    for path in product_files():
+        name = str(path.relative_to(ROOT))
+        pure = name.startswith(("app/clinical", "fhir_mappings")) and not name.endswith("as_json.py")
+        if pure and impure.search(path.read_text()):
+            found.append(name)
+    assert found == []
+
+
+def test_mapping_internals_are_protected_by_name() -> None:
+    """The import contract lists modules one by one; a new mapping module must be in it."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    protected = next(c for c in contracts if c["name"].startswith("The core sees facts"))["protected_modules"]
+    modules = {
+        f"fhir_mappings.{p.stem}"
+        for p in tracked("fhir_mappings/*.py")
+        if p.parent.name == "fhir_mappings" and p.stem not in {"__init__", "facts"}
+    }
+    assert modules == set(protected) - {m for m in protected if m.count(".") > 1}
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/contracts.md"])
+def test_documented_make_verbs_exist(document: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`?make ([a-z]+)", (ROOT / document).read_text()))
+    assert named - {"what"} <= targets
+
+
+def test_every_verb_of_the_command_line_is_documented() -> None:
+    import typer.main
+
+    from app.cli import cli
+
+    page = (ROOT / "docs/contracts.md").read_text()
+    commands = typer.main.get_command(cli).commands  # type: ignore[attr-defined]
+    assert {name for name in commands if f"ltot {name}" not in page} == set()
