@@ -74,9 +74,14 @@ class Tally:
         """The summary: patients, what was counted and how, and everything that was set aside, by name."""
         found = self.collected
         summary = [
-            f"{self.patients} patients, {self.with_opioid} with an opioid, {self.on_ltot} on long-term opioid therapy",
-            f"{len(found.rows)} resources of patients, {len(found.shared)} shared, {found.ownerless} of no patient, "
-            f"{found.duplicates} repeated, {len(found.set_aside)} set aside",
+            (
+                f"{self.patients} patients, {self.with_opioid} with an opioid, "
+                f"{self.on_ltot} on long-term opioid therapy"
+            ),
+            (
+                f"{len(found.rows)} resources of patients, {len(found.shared)} shared, "
+                f"{found.ownerless} of no patient, {found.duplicates} repeated, {len(found.set_aside)} set aside"
+            ),
         ]
         for title, counts in (
             ("current orders and fills counted, by method", self.counted),

@@ -75,7 +75,7 @@ def test_nothing_is_left_for_later() -> None:
 
 
 def test_core_holds_no_float_and_no_clock() -> None:
-    """Doses are exact and time is an argument: neither `float(` nor `now()` or `today()` in the pure packages."""
+    """Doses are exact and time is an argument: no `float(`, `now()` or `today()` in the pure packages."""
     impure = re.compile(r"\bfloat\(|\.now\(|\.today\(|time\.time\(")
     found = []
     for path in product_files():
