@@ -1,0 +1,71 @@
+"""Bringing a database to this version, and telling whether it is."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from app.store.errors import NotMigratedError, StoreUnavailableError
+
+_SCRIPTS = Path(__file__).resolve().parents[2] / "alembic"
+
+
+def upgrade(engine: Engine) -> None:
+    """Apply all missing migrations in one transaction; of several processes at once, one does the work.
+
+    Raises StoreUnavailableError.
+    """
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('ltot migrate', 0))"))
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except (OperationalError, InterfaceError):
+        raise StoreUnavailableError from None
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether every migration has been applied. Raises StoreUnavailableError."""
+    try:
+        with engine.connect() as connection:
+            return _revision(connection) == ScriptDirectory.from_config(_config()).get_current_head()
+    except (OperationalError, InterfaceError):
+        raise StoreUnavailableError from None
+
+
+def require_current(engine: Engine) -> None:
+    """Raises NotMigratedError unless every migration has been applied."""
+    if not is_current(engine):
+        raise NotMigratedError
+
+
+def grant_service_role(engine: Engine, role: str) -> None:
+    """Give a PostgreSQL role what the running service needs, and no more; run as the owner of the tables.
+
+    The role may not own the tables, must not be a superuser and not bypass row-level security. It may read
+    and append to the access log, never change or delete there.
+    """
+    with engine.begin() as connection:
+        quoted = connection.dialect.identifier_preparer.quote_identifier(role)
+        connection.execute(text(f"GRANT USAGE ON SCHEMA public TO {quoted}"))
+        connection.execute(
+            text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}")
+        )
+        connection.execute(text(f"REVOKE UPDATE, DELETE, TRUNCATE ON audit FROM {quoted}"))
+        connection.execute(text(f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {quoted}"))
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    return config

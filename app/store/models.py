@@ -1,0 +1,175 @@
+"""The tables. Times are UTC; sealed columns open only through the key ring; hashes are keyed."""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, DateTime, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+Json = Any
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: refuses a time without zone, returns UTC on every database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A stored time needs a time zone.")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: String(255),
+        datetime: UtcDateTime(),
+        Json: JSON(),
+    }
+
+
+class TenantOwned:
+    """A row that belongs to one tenant; sessions of other tenants never see it."""
+
+    tenant_id: Mapped[str] = mapped_column(String(64))
+
+
+class TenantRow(Base):
+    """One organisation: one FHIR base, one registration, one policy."""
+
+    __tablename__ = "tenants"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str]
+    issuer: Mapped[str] = mapped_column(String(2048), unique=True)
+    id_token_issuer: Mapped[str | None] = mapped_column(String(2048))
+    client_id: Mapped[str]
+    auth_method: Mapped[str] = mapped_column(String(32))
+    sealed_client_secret: Mapped[str | None] = mapped_column(String(4096))
+    backend_client_id: Mapped[str | None]
+    vendor: Mapped[str] = mapped_column(String(32))
+    scope_style: Mapped[str] = mapped_column(String(8))
+    policy_id: Mapped[str]
+    allowed_hosts: Mapped[Json]
+    frame_ancestors: Mapped[Json]
+    roles: Mapped[Json]
+    options: Mapped[Json]
+    enabled: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
+class SigningKeyRow(TenantOwned, Base):
+    """One of our signing keys for one tenant and environment."""
+
+    __tablename__ = "signing_keys"
+    __table_args__ = (ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),)
+
+    tenant_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    environment: Mapped[str] = mapped_column(String(32))
+    algorithm: Mapped[str] = mapped_column(String(8))
+    state: Mapped[str] = mapped_column(String(8))
+    sealed_private_jwk: Mapped[str] = mapped_column(String(8192))
+    public_jwk: Mapped[Json]
+    published_at: Mapped[datetime]
+    activated_at: Mapped[datetime | None]
+    replaced_at: Mapped[datetime | None]
+
+
+class AttemptRow(TenantOwned, Base):
+    """A launch on its way through the EHR's authorization; answered at most once."""
+
+    __tablename__ = "launch_attempts"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        Index("ix_launch_attempts_expires", "tenant_id", "expires_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    cookie_hash: Mapped[str] = mapped_column(String(64))
+    launch_hash: Mapped[str | None] = mapped_column(String(64))
+    sealed_secrets: Mapped[str | None] = mapped_column(String(4096))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    consumed_at: Mapped[datetime | None]
+
+
+class LaunchRow(TenantOwned, Base):
+    """One authorised opening of one patient by one user."""
+
+    __tablename__ = "launches"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "launch_hash", name="uq_launches_launch"),
+        UniqueConstraint("tenant_id", "code_hash", name="uq_launches_code"),
+        Index("ix_launches_open", "tenant_id", "ended_at", "last_seen_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    cookie_hash: Mapped[str] = mapped_column(String(64))
+    launch_hash: Mapped[str | None] = mapped_column(String(64))
+    code_hash: Mapped[str] = mapped_column(String(64))
+    sealed_user: Mapped[str | None] = mapped_column(String(8192))
+    user_hash: Mapped[str] = mapped_column(String(64))
+    sealed_patient: Mapped[str | None] = mapped_column(String(512))
+    patient_fingerprint: Mapped[str] = mapped_column(String(64))
+    sealed_tokens: Mapped[str | None] = mapped_column(String())
+    token_version: Mapped[int]
+    token_expires_at: Mapped[datetime]
+    refresh_claim: Mapped[str | None] = mapped_column(String(64))
+    refresh_claimed_until: Mapped[datetime | None]
+    scopes: Mapped[Json]
+    roles: Mapped[Json]
+    need_patient_banner: Mapped[bool]
+    style_url: Mapped[str | None] = mapped_column(String(2048))
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None] = mapped_column(String(32))
+
+
+class AuditRow(TenantOwned, Base):
+    """One entry of a tenant's access log; never changed or deleted (a trigger refuses both)."""
+
+    __tablename__ = "audit"
+
+    tenant_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    action: Mapped[str] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(64))
+    sealed_actor: Mapped[str | None] = mapped_column(String(4096))
+    actor_hash: Mapped[str | None] = mapped_column(String(64))
+    sealed_patient: Mapped[str | None] = mapped_column(String(512))
+    patient_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    launch_id: Mapped[str | None] = mapped_column(String(64))
+    evaluation_hash: Mapped[str | None] = mapped_column(String(128))
+    source_versions: Mapped[Json]
+    key_id: Mapped[str] = mapped_column(String(32))
+    prev_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class DiscoveryRow(TenantOwned, Base):
+    """A server's SMART configuration as last fetched."""
+
+    __tablename__ = "discovery_cache"
+
+    tenant_id: Mapped[str] = mapped_column(String(64), ForeignKey("tenants.id"), primary_key=True)
+    fhir_base: Mapped[str] = mapped_column(String(2048), primary_key=True)
+    document: Mapped[Json]
+    fetched_at: Mapped[datetime]
