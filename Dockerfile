@@ -2,26 +2,28 @@
 # Two stages: the first has the tools to build, the second only what runs.
 
 FROM python:3.11-slim-bookworm AS build
-WORKDIR /src
+WORKDIR /srv/ltot
 RUN python -m venv /opt/ltot
 COPY requirements/runtime.txt requirements/runtime.txt
 RUN /opt/ltot/bin/pip install --no-cache-dir --require-hashes -r requirements/runtime.txt
 COPY requirements/build.txt requirements/build.txt
-RUN pip install --no-cache-dir --require-hashes -r requirements/build.txt
+RUN /opt/ltot/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY smart_launch smart_launch
 COPY fhir_mappings fhir_mappings
 COPY valuesets valuesets
-RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
- && /opt/ltot/bin/pip install --no-cache-dir --no-deps --no-index --find-links /wheels ltot-panel
-
-FROM python:3.11-slim-bookworm
-RUN useradd --system --uid 10001 --home-dir /srv/ltot --create-home ltot
-WORKDIR /srv/ltot
-COPY --from=build /opt/ltot /opt/ltot
+# Editable: the service runs from this folder, where it also finds its migrations.  Build tools leave again.
+RUN /opt/ltot/bin/pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
+ && /opt/ltot/bin/pip uninstall --yes setuptools pip
 COPY alembic.ini alembic.ini
 COPY alembic alembic
+
+FROM python:3.11-slim-bookworm
+RUN useradd --system --uid 10001 --home-dir /srv/ltot ltot
+COPY --from=build /opt/ltot /opt/ltot
+COPY --from=build /srv/ltot /srv/ltot
+WORKDIR /srv/ltot
 ENV PATH=/opt/ltot/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER ltot
 EXPOSE 8080
