@@ -58,9 +58,12 @@ def visible(caller: Caller, scopes: list[Scope], resource: Resource) -> bool:
     )
 
 
-def check_patient(caller: Caller, scopes: list[Scope], resource: Resource) -> None:
-    """403 when the resource lies outside what the scopes reach."""
+def check_patient(caller: Caller, scopes: list[Scope], resource: Resource | None) -> Resource:
+    """The resource; 404 when there is none, 403 when it lies outside what the scopes reach."""
+    if resource is None:
+        raise FhirRefusedError(404, Issue("not-found", "Not Found", vendor="59008"))
     if not visible(caller, scopes, resource):
         raise FhirRefusedError(
             403, Issue("forbidden", "The resource is outside this launch's patient.", vendor="4118")
         )
+    return resource

@@ -11,9 +11,10 @@ from app.sandbox.drugs import Drug
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One medication order. `units` (to `units_high`) forms per dose at `timing`, `quantity` forms for `days`.
+    """One medication order. `units` (to `units_high`) forms per dose at `timing`, `quantity` forms for
+    `days`.
 
-    `sig` replaces the directions written from the structured parts; with `structured=False` it stands alone.
+    `sig` replaces the written directions; with `structured=False` it stands alone.
     """
 
     drug: Drug
@@ -108,7 +109,8 @@ CHARTS = (
         orders=(
             *monthly(
                 Order(
-                    drugs.OXYCODONE_5, 10, sig="Take as directed on pain plan, may repeat per MD", structured=False
+                    drugs.OXYCODONE_5, 10, sig="Take as directed on pain plan, may repeat per MD",
+                    structured=False
                 ),
                 10,
             ),
@@ -138,7 +140,8 @@ CHARTS = (
         conditions=("hypertension",), visits=(30, 210), next_visit=60,
     ),
     Chart(
-        "sandbox-acute", "Harper", "Testcase-Acute", "male", 42, "Five-day course after an injury, not long-term",
+        "sandbox-acute", "Harper", "Testcase-Acute", "male", 42,
+        "Five-day course after an injury, not long-term",
         orders=(Order(drugs.HYDROCODONE_5, 3, "q6h", quantity=20, days=5, prn=True),),
         conditions=("acute_pain",), visits=(3,),
     ),
@@ -199,7 +202,8 @@ CHARTS = (
     Chart(
         "sandbox-taper", "Peyton", "Testcase-Taper", "female", 68, "Planned reduction in two steps",
         orders=(
-            *monthly(Order(drugs.MORPHINE_ER_30, 130, "bid", units=2, quantity=120, days=30, status="completed"), 9),
+            *monthly(Order(drugs.MORPHINE_ER_30, 130, "bid", units=2, quantity=120, days=30,
+            status="completed"), 9),
             *monthly(Order(drugs.MORPHINE_ER_30, 40, "tid", quantity=90, days=30, status="completed"), 3),
             Order(
                 drugs.MORPHINE_ER_15, 10, "bid", units=2, quantity=91, days=28, taper=((2, 14), (1, 14)),

@@ -67,7 +67,7 @@ class ClientAuthenticator:
         self._seen_jti: dict[tuple[str, str], float] = {}
 
     async def authenticate(self, authorization: str | None, form: Mapping[str, str]) -> SandboxClient:
-        """The client behind a request, or `invalid_client`. Exactly one method may be used, the registered one."""
+        """The client behind a request, or `invalid_client`. Only the one registered method may be used."""
         used = [
             name
             for name, present in (
@@ -142,8 +142,7 @@ class ClientAuthenticator:
         now = self._clock()
         if not claims.get("iss") == claims.get("sub") == client.client_id:
             raise OAuthError("invalid_client", "assertion iss and sub must both be the client_id", 401)
-        audience = claims.get("aud")
-        if audience != self._audience and audience != [self._audience]:
+        if claims.get("aud") not in (self._audience, [self._audience]):
             raise OAuthError("invalid_client", f"assertion aud must be {self._audience}", 401)
         expires = claims.get("exp")
         if not isinstance(expires, int | float) or expires <= now:

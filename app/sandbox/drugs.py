@@ -1,4 +1,4 @@
-"""The products the synthetic charts order. RxNorm codes come from published opioid value sets (CDC IG 2025-02)."""
+"""The products the synthetic charts order, with RxNorm codes of published value sets (CDC IG 2025-02)."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,8 @@ OXYCODONE_5 = Drug(
     ("7804", "82063"), "tablet", 5,
 )  # fmt: skip
 OXYCODONE_10 = Drug(
-    "1049683", "oxycodone hydrochloride 10 MG Oral Tablet", "oxyCODONE (ROXICODONE) 10 MG tablet", "oxyCODONE",
+    "1049683", "oxycodone hydrochloride 10 MG Oral Tablet", "oxyCODONE (ROXICODONE) 10 MG tablet",
+    "oxyCODONE",
     ("7804", "82063"), "tablet", 10,
 )  # fmt: skip
 OXYCODONE_ER_20 = Drug(
@@ -46,11 +47,13 @@ HYDROCODONE_5 = Drug(
     ("5489", "142439", "214182", "857004"), "tablet",
 )  # fmt: skip
 MORPHINE_ER_15 = Drug(
-    "891881", "morphine sulfate 15 MG Extended Release Oral Tablet", "morphine (MS CONTIN) 15 MG 12 hr tablet",
+    "891881", "morphine sulfate 15 MG Extended Release Oral Tablet",
+    "morphine (MS CONTIN) 15 MG 12 hr tablet",
     "morphine", ("7052", "30236", "892574"), "tablet", 15,
 )  # fmt: skip
 MORPHINE_ER_30 = Drug(
-    "891888", "morphine sulfate 30 MG Extended Release Oral Tablet", "morphine (MS CONTIN) 30 MG 12 hr tablet",
+    "891888", "morphine sulfate 30 MG Extended Release Oral Tablet",
+    "morphine (MS CONTIN) 30 MG 12 hr tablet",
     "morphine", ("7052", "30236", "892660"), "tablet", 30,
 )  # fmt: skip
 HYDROMORPHONE_4 = Drug(
@@ -71,7 +74,8 @@ FENTANYL_PATCH_50 = Drug(
 )  # fmt: skip
 BUPRENORPHINE_NALOXONE_8 = Drug(
     "1010604", "buprenorphine 8 MG / naloxone 2 MG Sublingual Film",
-    "buprenorphine-naloxone (SUBOXONE) 8-2 MG per film", "buprenorphine-naloxone", ("1819", "352364", "1010606"),
+    "buprenorphine-naloxone (SUBOXONE) 8-2 MG per film", "buprenorphine-naloxone", ("1819", "352364",
+    "1010606"),
     "film", 0, "mg", "Sublingual",
 )  # fmt: skip
 LORAZEPAM_1 = Drug(

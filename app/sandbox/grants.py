@@ -99,7 +99,7 @@ class Grants:
         return value
 
     def redeem(self, value: str, *, client_id: str, redirect_uri: str, verifier: str) -> Grant:
-        """Exchange a code once. A replay revokes what the first exchange gave; a failed try burns the code."""
+        """Exchange a code once. A replay revokes what the first exchange gave; a failed try burns it."""
         code = self._codes.get(value)
         if code is None:
             raise OAuthError("invalid_grant", "code is unknown")

@@ -79,12 +79,16 @@ class OAuthEndpoints:
             return pages.render("refused.html", status=400, reason=str(refusal))
         try:
             scopes = self._checked(params, client)
-            patient, user = form.get("patient", ""), form.get("user", "clinician")
-            if not self.site.records.get("Patient", patient) or user not in self.site.users:
-                raise OAuthError("access_denied", "no patient was chosen")
+            context = self._chosen(form)
         except OAuthError as refusal:
             return self._redirect(params, {"error": refusal.error, "error_description": refusal.description})
-        return self._redirect_with_code(params, scopes, Context(user, patient))
+        return self._redirect_with_code(params, scopes, context)
+
+    def _chosen(self, form: Mapping[str, str]) -> Context:
+        patient, user = form.get("patient", ""), form.get("user", "clinician")
+        if not self.site.records.get("Patient", patient) or user not in self.site.users:
+            raise OAuthError("access_denied", "no patient was chosen")
+        return Context(user, patient)
 
     def _trusted_client(self, params: Mapping[str, str]) -> SandboxClient:
         client = self.site.clients.get(params.get("client_id", ""))
@@ -139,20 +143,21 @@ class OAuthEndpoints:
         try:
             form = _single(await _form(request))
             client = await self.site.authenticator.authenticate(request.headers.get("authorization"), form)
-            exchanges = {
-                "authorization_code": self._by_code,
-                "refresh_token": self._by_refresh,
-                "client_credentials": self._by_credentials,
-            }
-            exchange = exchanges.get(form.get("grant_type", ""))
-            if exchange is None:
-                raise OAuthError(
-                    "unsupported_grant_type", f"grant_type must be one of {', '.join(exchanges)}"
-                )
-            answer = exchange(client, form)
+            answer = self._exchange(client, form)
         except OAuthError as refusal:
             return self._refuse(refusal)
         return JSONResponse(answer, headers=_NO_STORE)
+
+    def _exchange(self, client: SandboxClient, form: Mapping[str, str]) -> dict[str, Any]:
+        exchanges = {
+            "authorization_code": self._by_code,
+            "refresh_token": self._by_refresh,
+            "client_credentials": self._by_credentials,
+        }
+        exchange = exchanges.get(form.get("grant_type", ""))
+        if exchange is None:
+            raise OAuthError("unsupported_grant_type", f"grant_type must be one of {', '.join(exchanges)}")
+        return exchange(client, form)
 
     def _refuse(self, refusal: OAuthError) -> Response:
         body = {"error": refusal.error, "error_description": refusal.description}
@@ -256,15 +261,7 @@ class OAuthEndpoints:
         """RFC 7662, for the client itself: by its bearer token or by client authentication."""
         try:
             form = _single(await _form(request))
-            authorization = request.headers.get("authorization", "")
-            if authorization.lower().startswith("bearer "):
-                caller = self.site.grants.access(authorization[7:])
-                if caller is None:
-                    raise OAuthError("invalid_token", "access token is not valid", 401)
-                client_id = caller.grant.client_id
-            else:
-                client = await self.site.authenticator.authenticate(authorization or None, form)
-                client_id = client.client_id
+            client_id = await self._introspecting(request, form)
         except OAuthError as refusal:
             return self._refuse(refusal)
         found = self.site.grants.access(form.get("token", ""))
@@ -280,6 +277,15 @@ class OAuthEndpoints:
         if found.grant.context.patient:
             answer["patient"] = found.grant.context.patient
         return JSONResponse(answer, headers=_NO_STORE)
+
+    async def _introspecting(self, request: Request, form: Mapping[str, str]) -> str:
+        authorization = request.headers.get("authorization", "")
+        if not authorization.lower().startswith("bearer "):
+            return (await self.site.authenticator.authenticate(authorization or None, form)).client_id
+        caller = self.site.grants.access(authorization[7:])
+        if caller is None:
+            raise OAuthError("invalid_token", "access token is not valid", 401)
+        return caller.grant.client_id
 
     async def jwks(self, request: Request) -> Response:  # noqa: ARG002
         """Public keys of the id_token signature."""

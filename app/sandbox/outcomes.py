@@ -58,8 +58,9 @@ def _issue(flavour: Flavour, issue: Issue) -> dict[str, Any]:
     if issue.severity == "error":
         written["severity"] = "fatal"
     text = _EPIC_TEXT.get(issue.vendor, issue.text)
-    written["details"] = {"text": text}
+    details: dict[str, Any] = {"text": text}
     if issue.vendor:
-        written["details"]["coding"] = [{"system": EPIC_ISSUES, "code": issue.vendor, "display": text}]
+        details["coding"] = [{"system": EPIC_ISSUES, "code": issue.vendor, "display": text}]
+    written["details"] = details
     written["diagnostics"] = issue.text
     return written

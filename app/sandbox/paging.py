@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 from app.sandbox.access import Caller, visible
 from app.sandbox.config import Resource
 from app.sandbox.outcomes import FhirRefusedError, Issue, outcome
-from app.sandbox.records import patient_of, reference_id
+from app.sandbox.records import reference_id
 from app.sandbox.rules import SearchPlan
 from app.sandbox.scopes import Scope
 from app.sandbox.search import Params, matches
 from app.sandbox.site import Site
 
 MAX_OPEN_SEARCHES = 2000
+SHARED_TYPES = frozenset({"Location", "Medication", "Organization", "Practitioner"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,7 @@ class Pager:
         )
 
     def _candidates(self, kind: str, only: str | None) -> list[Resource]:
-        held = self.site.records.of(kind)
-        if only is None:
-            return held
-        return [resource for resource in held if patient_of(resource) in {None, only}]
+        return self.site.records.of(kind, None if kind in SHARED_TYPES else only)
 
     def resume(self, token: str, kind: str, caller: Caller) -> Page:
         """A further page; it stays bound to the grant and type of its search."""

@@ -1,7 +1,7 @@
 """FHIR search matching: which resource answers which parameter, by type."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -97,20 +97,13 @@ def _matches_one(resource: Resource, name: str, value: str) -> bool:
         return True
     kind, path = rule
     wanted = [part for part in value.split(",") if part]
-    if kind == "id":
-        return resource["id"] in wanted
     if kind == "patient":
         return patient_of(resource) in {reference_id(part, "Patient") or part for part in wanted}
-    elements = list(_elements(resource, path))
-    if kind == "token":
-        return any(_token(element, part) for part in wanted for element in elements)
-    if kind == "string":
-        return any(part.lower() in text.lower() for part in wanted for text in _strings(elements))
-    if kind == "date":
-        return any(_date(element, part) for part in wanted for element in elements)
-    target = kind.partition(":")[2]
-    ids = {reference_id(part, target) or part for part in wanted}
-    return any(reference_id(element.get("reference", ""), target) in ids for element in elements)
+    test = _TESTS.get(kind)
+    if test is None:
+        target = kind.partition(":")[2]
+        return any(_refers(element, part, target) for part in wanted for element in _elements(resource, path))
+    return any(test(element, part) for part in wanted for element in _elements(resource, path))
 
 
 def _elements(resource: Any, path: str) -> Iterator[Any]:
@@ -142,14 +135,19 @@ def _token(element: Any, wanted: str) -> bool:
     return False
 
 
-def _strings(elements: list[Any]) -> Iterator[str]:
-    for element in elements:
-        if isinstance(element, str):
-            yield element
-        elif isinstance(element, dict):
-            yield from _strings(list(element.values()))
-        elif isinstance(element, list):
-            yield from _strings(element)
+def _refers(element: Any, wanted: str, target: str) -> bool:
+    return reference_id(element.get("reference", ""), target) == (reference_id(wanted, target) or wanted)
+
+
+def _string(element: Any, wanted: str) -> bool:
+    if isinstance(element, str):
+        return wanted.lower() in element.lower()
+    parts = element.values() if isinstance(element, dict) else element if isinstance(element, list) else ()
+    return any(_string(part, wanted) for part in parts)
+
+
+def _id(element: Any, wanted: str) -> bool:
+    return element == wanted
 
 
 def _date(element: Any, wanted: str) -> bool:
@@ -194,3 +192,11 @@ def _span(text: str) -> tuple[datetime, datetime]:
         return nowhere, nowhere
     start = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return start, start + (timedelta(days=1) if len(text) == 10 else timedelta(seconds=1))
+
+
+_TESTS: Mapping[str, Callable[[Any, str], bool]] = {
+    "date": _date,
+    "id": _id,
+    "string": _string,
+    "token": _token,
+}

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from app.sandbox.config import Resource
+from app.sandbox.config import WRITE_TYPES, Resource
 from app.sandbox.ids import resource_id
 from app.sandbox.outcomes import FhirRefusedError, Issue
 from app.sandbox.records import patient_of
@@ -24,9 +24,11 @@ _REQUIRED = {
 
 
 async def stored(
-    site: Site, request: Request, kind: str, key: str | None, check: Callable[[Resource], None]
+    site: Site, request: Request, kind: str, key: str | None, check: Callable[[Resource], object]
 ) -> Resource:
     """Validate and keep the body; `check` raises where the caller may not touch that patient."""
+    if kind not in WRITE_TYPES:
+        raise FhirRefusedError(405, Issue("not-supported", f"{kind} is read-only here"))
     resource = await _body(request, kind)
     check(resource)
     if patient_of(resource) is None or not site.records.get("Patient", patient_of(resource) or ""):
@@ -68,7 +70,7 @@ def _next_version(
     kind: str,
     key: str,
     resource: Resource,
-    check: Callable[[Resource], None],
+    check: Callable[[Resource], object],
 ) -> int:
     former = site.records.get(kind, key)
     if former is None:

@@ -138,7 +138,9 @@ def assertion(key: RSAKey | ECKey, audience: str, client_id: str, now: float, **
         target, member = (header, name[7:]) if name.startswith("header_") else (claims, name)
         target[member] = value
     kept = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode({k: v for k, v in header.items() if v is not None}, kept, key, algorithms=[header["alg"]])
+    return jwt.encode(
+        {k: v for k, v in header.items() if v is not None}, kept, key, algorithms=[header["alg"]]
+    )
 
 
 @pytest.fixture(scope="session")

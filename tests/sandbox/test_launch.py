@@ -4,9 +4,10 @@ import secrets
 from collections.abc import Callable
 
 import pytest
-from tests.sandbox.conftest import CALLBACK, SCOPES, Ehr, matched
 from joserfc import jwt
 from joserfc.jwk import KeySet
+
+from tests.sandbox.conftest import CALLBACK, SCOPES, Ehr, matched
 
 VERIFIER = "v" * 64
 
@@ -24,7 +25,9 @@ async def redeem(ehr: Ehr, code: str, /, **changes: str):
 
 
 @pytest.mark.parametrize("flavour", ["generic", "epic", "oracle"])
-async def test_an_ehr_launch_gives_a_token_for_the_patient_in_the_chart(start: Callable[..., Ehr], flavour: str):
+async def test_an_ehr_launch_gives_a_token_for_the_patient_in_the_chart(
+    start: Callable[..., Ehr], flavour: str
+):
     ehr = start(flavour=flavour)
     patient = ehr.patient("Clean")
     scope = "launch openid fhirUser patient/Patient.rs patient/MedicationRequest.rs"
@@ -83,7 +86,9 @@ async def test_authorize_answers_with_state_and_its_issuer(start: Callable[..., 
         {"redirect_uri": None},
     ],
 )
-async def test_an_untrusted_client_or_redirect_uri_is_never_redirected(ehr: Ehr, changes: dict[str, str | None]):
+async def test_an_untrusted_client_or_redirect_uri_is_never_redirected(
+    ehr: Ehr, changes: dict[str, str | None]
+):
     params = ehr.request_parameters(VERIFIER, launch=ehr.site.new_launch(ehr.patient("Clean")), **changes)
     answer = await ehr.http.get(ehr.site.authorize_url, params=params)
     assert answer.status_code == 400
@@ -108,7 +113,9 @@ async def test_an_untrusted_client_or_redirect_uri_is_never_redirected(ehr: Ehr,
         ({"launch": None}, "invalid_request"),
     ],
 )
-async def test_a_faulty_authorization_request_is_refused(ehr: Ehr, changes: dict[str, str | None], error: str):
+async def test_a_faulty_authorization_request_is_refused(
+    ehr: Ehr, changes: dict[str, str | None], error: str
+):
     values = {"launch": ehr.site.new_launch(ehr.patient("Clean")), **changes}
     back = await ehr.authorize(ehr.request_parameters(VERIFIER, **values))
     assert back["error"] == error
@@ -204,7 +211,9 @@ async def test_vendor_flavours_keep_the_refresh_token(start: Callable[..., Ehr],
 
 
 async def test_a_refresh_may_narrow_but_not_widen(ehr: Ehr):
-    token = await ehr.launch(ehr.patient("Clean"), "launch offline_access patient/Patient.rs patient/Condition.rs")
+    token = await ehr.launch(
+        ehr.patient("Clean"), "launch offline_access patient/Patient.rs patient/Condition.rs"
+    )
     narrowed = (await refresh(ehr, token["refresh_token"], scope="patient/Patient.rs")).json()
     assert narrowed["scope"] == "patient/Patient.rs"
     answer = await ehr.get(f"Condition?patient={ehr.patient('Clean')}", narrowed["access_token"])
@@ -236,7 +245,10 @@ async def test_a_standalone_launch_asks_for_the_patient(ehr: Ehr):
 async def test_the_picker_checks_the_request_again(ehr: Ehr):
     answer = await ehr.http.post(
         ehr.site.authorize_url + "/choose",
-        data={"request": "client_id=panel&redirect_uri=http%3A%2F%2Fevil.test%2F", "patient": ehr.patient("Clean")},
+        data={
+            "request": "client_id=panel&redirect_uri=http%3A%2F%2Fevil.test%2F",
+            "patient": ehr.patient("Clean"),
+        },
     )
     assert answer.status_code == 400
     assert "location" not in answer.headers
