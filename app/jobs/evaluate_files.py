@@ -80,7 +80,8 @@ class Tally:
             ),
             (
                 f"{len(found.rows)} resources of patients, {len(found.shared)} shared, "
-                f"{found.ownerless} of no patient, {found.duplicates} repeated, {len(found.set_aside)} set aside"
+                f"{found.ownerless} of no patient, {found.duplicates} repeated, "
+                f"{len(found.set_aside)} set aside"
             ),
         ]
         for title, counts in (

@@ -1,0 +1,133 @@
+"""What every use case of the running service needs, built once per process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from app.clinical.policy import Policy
+from app.ehr.http import ehr_http_client
+from app.ehr.vendors import VendorProfile, vendor_profile
+from app.jobs.policies import load_policy, load_site_terms
+from app.settings import Settings
+from app.store.attempts import Attempts
+from app.store.audit import AuditLog
+from app.store.crypto import KeyRing
+from app.store.db import Store, create_store_engine
+from app.store.discovery import StoredDiscoveryCache
+from app.store.keys import SigningKeys
+from app.store.sessions import Sessions
+from app.store.tenants import AuthMethod, Tenant, Tenants
+from smart_launch.client_auth import (
+    ClientAuth,
+    ClientSecretBasic,
+    ClientSecretPost,
+    PrivateKeyJwt,
+    PublicClient,
+    Registration,
+)
+from smart_launch.discovery import SmartConfiguration, discover
+from smart_launch.server_keys import ServerKeys
+from valuesets import Terms
+
+P = ParamSpec("P")
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+def utc_now() -> datetime:
+    """The clock of the running service; tests pass another one."""
+    return datetime.now(UTC)
+
+
+async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a store call beside the event loop: the database driver is synchronous."""
+    return await asyncio.to_thread(call, *args, **kwargs)
+
+
+@dataclass(slots=True)
+class Service:
+    """Settings, store, terminology and the one HTTP client of this process."""
+
+    settings: Settings
+    store: Store
+    terms: Terms
+    now: Callable[[], datetime] = utc_now
+    http: object = field(default=None)
+    tenants: Tenants = field(init=False)
+    attempts: Attempts = field(init=False)
+    sessions: Sessions = field(init=False)
+    audit: AuditLog = field(init=False)
+    _server_keys: dict[tuple[str, str], ServerKeys] = field(default_factory=dict[tuple[str, str], ServerKeys])
+
+    def __post_init__(self) -> None:
+        self.http = self.http or ehr_http_client()
+        self.tenants, self.attempts = Tenants(self.store), Attempts(self.store)
+        self.audit = AuditLog(self.store)
+        self.sessions = Sessions(
+            self.store,
+            idle=timedelta(minutes=self.settings.idle_minutes),
+            absolute=timedelta(hours=self.settings.session_hours),
+        )
+
+    @classmethod
+    def of(cls, settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Service:
+        """The service for these settings; nothing is opened before it is needed."""
+        store = Store(create_store_engine(settings.database_url), KeyRing.from_settings(settings.master_key))
+        return cls(settings, store, load_site_terms(settings.site_codes, snomed=settings.snomed), now)
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where EHRs send the browser back to; one address for all tenants, registered exactly."""
+        return f"{self.settings.base_url}/callback"
+
+    def policy_of(self, tenant: Tenant) -> Policy:
+        """The clinic's policy; raises LT-604 when the named one is not there."""
+        name = self.settings.policy if tenant.policy_id == "default" else tenant.policy_id
+        return load_policy(name)
+
+    def profile_of(self, tenant: Tenant) -> VendorProfile:
+        """How this tenant's EHR wants to be asked."""
+        return vendor_profile(tenant.vendor)
+
+    def registration_of(self, tenant: Tenant) -> Registration:
+        """Client id and proof for this tenant's token endpoint.  Raises LT-608 without a signing key."""
+        secret = tenant.client_secret
+        auth: ClientAuth
+        if tenant.auth_method is AuthMethod.PRIVATE_KEY_JWT:
+            auth = PrivateKeyJwt(self.signing_keys(tenant.id).active())
+        elif tenant.auth_method is AuthMethod.CLIENT_SECRET_BASIC and secret:
+            auth = ClientSecretBasic(secret)
+        elif tenant.auth_method is AuthMethod.CLIENT_SECRET_POST and secret:
+            auth = ClientSecretPost(secret)
+        else:
+            auth = PublicClient()
+        return Registration(tenant.client_id, auth)
+
+    def signing_keys(self, tenant_id: str) -> SigningKeys:
+        return SigningKeys(self.store, tenant_id, self.settings.environment)
+
+    async def configuration_of(self, tenant: Tenant) -> SmartConfiguration:
+        """The EHR's SMART configuration, cached for at most a day.  Raises DiscoveryError."""
+        return await discover(
+            self.http,  # type: ignore[arg-type]
+            tenant.issuer,
+            tenant.endpoint_policy(allow_loopback_http=self.settings.is_loopback),
+            self.now(),
+            cache=StoredDiscoveryCache(self.store, tenant.id),
+            headers=self.profile_of(tenant).headers(tenant.client_id),
+        )
+
+    def server_keys(self, tenant: Tenant, address: str) -> ServerKeys:
+        """The EHR's key set at this address, shared by all launches of the tenant."""
+        known = self._server_keys.get((tenant.id, address))
+        if known is None:
+            policy = tenant.endpoint_policy(allow_loopback_http=self.settings.is_loopback)
+            known = ServerKeys(self.http, address, policy)  # type: ignore[arg-type]
+            self._server_keys[tenant.id, address] = known
+        return known
