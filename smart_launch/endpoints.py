@@ -1,5 +1,6 @@
 """Which addresses this client may talk to for one registration, and the one way it talks to them."""
 
+import asyncio
 import codecs
 import json
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ MAX_URL_CHARACTERS = 2048
 MAX_BODY_BYTES = 512 * 1024
 TIMEOUT = httpx2.Timeout(5.0, connect=2.0)
 """Connect within 2 s, read within 5 s: a clinician is waiting."""
+TOTAL_SECONDS = 8.0
+"""However slowly an answer drips in, it ends here."""
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -109,15 +112,18 @@ async def _send(
 ) -> Answer:
     body = bytearray()
     try:
-        async with client.stream(
-            method, url, headers=dict(headers), data=form, timeout=TIMEOUT, follow_redirects=False
-        ) as response:
+        async with (
+            asyncio.timeout(TOTAL_SECONDS),
+            client.stream(
+                method, url, headers=dict(headers), data=form, timeout=TIMEOUT, follow_redirects=False
+            ) as response,
+        ):
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
                     raise UnreachableError("its answer is too large")
             return Answer(response.status_code, _members(bytes(body)))
-    except httpx2.TimeoutException:
+    except (httpx2.TimeoutException, TimeoutError):
         raise UnreachableError("it did not answer in time") from None
     except (httpx2.HTTPError, httpx2.InvalidURL):
         raise UnreachableError("the connection failed") from None

@@ -23,7 +23,7 @@ class Secret:
 
     def matches(self, other: str) -> bool:
         """Compare in constant time."""
-        return hmac.compare_digest(self._value.encode(), other.encode())
+        return hmac.compare_digest(_bytes(self._value), _bytes(other))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self.matches(other.reveal())
@@ -36,3 +36,8 @@ class Secret:
 
     def __reduce__(self) -> Never:
         raise TypeError("A secret is not pickled.")
+
+
+def _bytes(text: str) -> bytes:
+    # What a browser sends may hold lone surrogates; comparing them must not fail.
+    return text.encode(errors="surrogatepass")

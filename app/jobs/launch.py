@@ -135,13 +135,9 @@ async def _open(service: Service, tenant: Tenant, attempt: Attempt, pairs: Query
         now=service.now(),
     )
     identity = await _identity(service, tenant, configuration, attempt, response)
-    fhir_user = identity.fhir_user
-    user = LaunchUser(
-        identity.issuer,
-        identity.subject,
-        f"{fhir_user.resource_type}/{fhir_user.id}" if fhir_user else None,
-        identity.name,
-    )
+    person = identity.fhir_user
+    reference = f"{person.resource_type}/{person.id}" if person else None
+    user = LaunchUser(identity.issuer, identity.subject, reference, identity.name)
     return await in_thread(
         service.sessions.open, attempt, code, user, response, service.now(), roles=roles_of(tenant, user)
     )

@@ -36,10 +36,10 @@ def _get_json(url: str) -> Mapping[str, Any]:
         connection.request(
             "GET", f"{parts.path}?{parts.query}".rstrip("?"), headers={"Accept": "application/json"}
         )
-        answer = connection.getresponse()
-        if answer.status != 200:
-            raise OAuthError("invalid_client", f"JWKS URL answered {answer.status}", 401)
-        return json.loads(answer.read(1_000_000))
+        with connection.getresponse() as answer:
+            if answer.status != 200:
+                raise OAuthError("invalid_client", f"JWKS URL answered {answer.status}", 401)
+            return json.loads(answer.read(1_000_000))
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise OAuthError("invalid_client", "JWKS URL could not be read", 401) from error
     finally:

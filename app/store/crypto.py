@@ -126,4 +126,6 @@ def _bound(key_id: str, place: Place) -> bytes:
 
 
 def _hash(key: _DerivedKeys, purpose: str, value: str) -> str:
-    return hmac.new(key.hashing, f"{purpose}\0{value}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        key.hashing, f"{purpose}\0{value}".encode(errors="surrogatepass"), hashlib.sha256
+    ).hexdigest()

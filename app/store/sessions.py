@@ -1,5 +1,6 @@
 """Launches: one authorised opening of one patient by one user, bound to one address and one cookie."""
 
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from app.store.models import LaunchRow
 from smart_launch.secret import Secret
 from smart_launch.tokens import TokenResponse
 
+_LAUNCH_ID = re.compile(r"[A-Za-z0-9_-]{32}")
 REFRESH_CLAIM = timedelta(seconds=15)
 """How long one process may take for a token request before another one may try."""
 
@@ -177,6 +179,8 @@ class Sessions:
         return self._sealed.read(row, self._idle)
 
     def _tenant_of(self, launch_id: str) -> str:
+        if not _LAUNCH_ID.fullmatch(launch_id):
+            raise LaunchForbiddenError
         # Only the holder of the unguessable id can ask, so that row's tenant may be read before it is known.
         table = LaunchRow.metadata.tables[LaunchRow.__tablename__]
         with self._store.system() as session:

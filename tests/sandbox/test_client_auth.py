@@ -4,7 +4,7 @@ import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -212,14 +212,14 @@ class KeyServer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"<html>" if self.path == "/html" else self.body)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         """Keep the test output quiet."""
 
 
 @pytest.fixture
 def key_server(rsa: RSAKey) -> Iterator[str]:
     KeyServer.body = json.dumps(KeySet([rsa]).as_dict(private=False)).encode()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), KeyServer)
+    server = HTTPServer(("127.0.0.1", 0), KeyServer)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"

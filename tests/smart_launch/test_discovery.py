@@ -1,11 +1,14 @@
 """The server's own description is fetched once a day, checked on every use, and never trusted beyond its
 hosts."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx2
 import pytest
 
+from smart_launch import endpoints
 from smart_launch.discovery import CachedDocument, discover, discover_keys_address
 from smart_launch.errors import DiscoveryError, Reason
 from tests.smart_launch.conftest import BASE, DOCUMENT, ISSUER, NOW, POLICY, Server, configured
@@ -200,3 +203,17 @@ async def test_the_key_address_comes_from_openid_discovery_when_smart_names_none
             await discover_keys_address(client, bare, POLICY)
     with pytest.raises(DiscoveryError, match="neither signing keys nor an issuer"):
         await discover_keys_address(client, configured(jwks_uri=None, issuer=None), POLICY)
+
+
+async def test_an_answer_that_drips_in_is_given_up(
+    client: httpx2.AsyncClient, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.001)
+
+    monkeypatch.setattr(endpoints, "TOTAL_SECONDS", 0.05)
+    server.routes[WELL_KNOWN] = lambda _: httpx2.Response(200, content=drip())
+    with pytest.raises(DiscoveryError, match="did not answer in time"):
+        await discover(client, BASE, POLICY, NOW)

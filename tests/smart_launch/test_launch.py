@@ -126,7 +126,9 @@ def test_a_fitting_answer_gives_the_code() -> None:
     assert callback_state(GOOD) == STATE
 
 
-@pytest.mark.parametrize("state", [[], [("state", "")], [("state", "state-2")], [("state", "Ω")]])
+@pytest.mark.parametrize(
+    "state", [[], [("state", "")], [("state", "state-2")], [("state", "Ω")], [("state", "\udc80")]]
+)
 def test_an_answer_of_another_browser_is_refused(state: list[tuple[str, str]]) -> None:
     assert refused([*state, ("code", "code-canary")]).reason is Reason.STATE_MISMATCH
 

@@ -48,7 +48,7 @@ def test_another_browser_is_refused_and_does_not_use_the_attempt_up(attempts: At
 
 def test_an_unknown_state_is_refused(attempts: Attempts) -> None:
     _, cookie = start_attempt(attempts)
-    for state in ("never-issued", "x,y", "%"):
+    for state in ("never-issued", "x,y", "%", "\0", "\udc80"):
         with pytest.raises(AttemptUnmatchedError):
             attempts.consume(Secret(state), cookie.reveal(), NOW)
 

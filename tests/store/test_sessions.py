@@ -60,7 +60,9 @@ def test_an_unknown_address_and_a_foreign_browser_look_the_same(
 ) -> None:
     opened = open_launch(attempts, sessions)
     said = set()
-    for launch_id, cookie in ((opened.launch.id, "guess"), ("unknown", opened.cookie.reveal())):
+    own = opened.cookie.reveal()
+    tried = [(opened.launch.id, "guess"), (opened.launch.id, "\udc80\0"), ("A" * 32, own), ("", own)]
+    for launch_id, cookie in [*tried, (f"{opened.launch.id},x", own), ("\0" * 32, own), ("é\udc80", own)]:
         with pytest.raises(LaunchForbiddenError) as caught:
             sessions.load(launch_id, cookie, NOW)
         said.add(str(caught.value))
