@@ -128,7 +128,6 @@ _CODE_OF_REASON: dict[Reason, str] = {
     Reason.PATIENT_MISSING: "LT-109",
     Reason.PATIENT_CHANGED: "LT-120",
     Reason.SIGNING_KEY_INVALID: "LT-608",
-    Reason.SIGNING_KEY_MISSING: "LT-608",
 }
 
 

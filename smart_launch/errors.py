@@ -57,7 +57,6 @@ class Reason(StrEnum):
     SERVER_KEYS_UNREACHABLE = "server_keys_unreachable"
 
     SIGNING_KEY_INVALID = "signing_key_invalid"
-    SIGNING_KEY_MISSING = "signing_key_missing"
 
 
 class SmartError(Exception):
