@@ -15,6 +15,18 @@ FaultKind = Literal[
     "paging_loop",
     "foreign_next",
     "foreign_resource",
+    "relative_location",
+    "no_location",
+    "date_retry",
+    "epoch_retry",
+    "wrong_count",
+    "no_error_array",
+    "no_transaction_time",
+    "deleted_file",
+    "error_file",
+    "duplicates",
+    "open_files",
+    "bad_line",
 ]
 
 
@@ -22,6 +34,7 @@ FaultKind = Literal[
 class Fault:
     """One fault. Without `resource_type` or `patient` it hits every type or patient.
 
+    Exports have stages in place of a type: `$export`, `$status`, `$file`.
     `times` limits how many requests it spoils (None: all). `retry_after` is in seconds, for `429`;
     `seconds` is the delay of `slow`.
     """

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from app.sandbox.bulk import BulkEndpoints
+from app.sandbox.bulk_jobs import BulkOptions
 from app.sandbox.chart import ChartPages, human_name
 from app.sandbox.client_auth import ClientAuthenticator, FetchJwks, fetch_jwks
 from app.sandbox.config import PROFILES, USERS, Flavour, Resource, SandboxClient
@@ -37,14 +39,15 @@ def create_sandbox(
     page_size: int | None = None,
     population_launch_url: str | None = None,
     fhir_path: str = "/fhir",
+    bulk: BulkOptions = BulkOptions(),  # noqa: B008 - frozen, no state
 ) -> FastAPI:
     """A sandbox EHR at `base_url`, its FHIR base at `base_url + fhir_path`.
 
     `data` serves a folder instead of the synthetic patients. `clock` gives epoch seconds; chart dates are
     relative to `as_of` (default: the clock's UTC date). `token_lifetime` is in seconds. `withheld` names what
     the site has switched off: resource types, or `Observation.<category>` on the epic flavour. `page_size`
-    caps pages whose search has no `_count`. `fetch` reads a client's JWKS URL. The running Site is at
-    `app.state.site`. Raises ValueError for a data folder that does not exist.
+    caps pages whose search has no `_count`. `fetch` reads a client's JWKS URL. `bulk` sets how exports run.
+    The running Site is at `app.state.site`. Raises ValueError for a data folder that does not exist.
     """
     profile = PROFILES[flavour]
     day = as_of or datetime.fromtimestamp(clock(), UTC).date()
@@ -79,7 +82,12 @@ def create_sandbox(
     )
     app = FastAPI(title="Sandbox EHR", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.site = site
-    endpoints = (OAuthEndpoints(site), ChartPages(site), FhirEndpoints(site, Pager(site)))
+    endpoints = (
+        OAuthEndpoints(site),
+        ChartPages(site),
+        BulkEndpoints(site, bulk),
+        FhirEndpoints(site, Pager(site)),
+    )
     for group in endpoints:
         app.router.routes.extend(group.routes())
     return app
