@@ -118,6 +118,17 @@ def test_a_deleted_entry_with_closed_ranks_is_found(log: AuditLog, owner: Engine
     assert not log.verify("north").intact
 
 
+def test_a_genuine_entry_put_back_into_another_history_is_found(log: AuditLog, owner: Engine) -> None:
+    write(log)
+    tamper(
+        owner, "CREATE TABLE aside AS SELECT * FROM audit WHERE seq = 5", "DELETE FROM audit WHERE seq > 3"
+    )
+    log.append(event(8), NOW)
+    with owner.begin() as connection:
+        connection.execute(text("INSERT INTO audit SELECT * FROM aside"))
+    assert log.verify("north").findings == (Finding(5, Damage.REORDERED),)
+
+
 def test_a_cut_off_end_is_found_with_a_head_kept_elsewhere(log: AuditLog, owner: Engine) -> None:
     heads = write(log)
     tamper(owner, "DELETE FROM audit WHERE seq > 3")
