@@ -12,7 +12,7 @@ _LONG = frozenset({"MedicationRequest", "Observation"})
 def resource_id(flavour: Flavour, resource_type: str, key: str) -> str:
     """The id of the resource known in the synthetic charts as `key`; stable for a flavour."""
     if flavour == "generic":
-        return key
+        return key.replace("_", "-")
     digest = hashlib.sha512(f"{resource_type}/{key}".encode()).digest()
     if flavour == "oracle":
         return str(10_000_000 + int.from_bytes(digest[:4], "big") % 89_000_000)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fhir.resources.R4B import get_fhir_model_class
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -167,3 +168,10 @@ def test_every_code_is_a_published_one():
     icd = {code for code, _ in CONDITIONS.values()} - {"I10"}
     assert icd - column("conditions.csv", "code") == set()
     assert {code for code, _ in PROCEDURES.values()} - column("observations.csv", "code") == set()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_every_resource_is_valid_fhir(flavour: Flavour):
+    resources, _ = synthetic_patients(flavour, AS_OF)
+    for resource in resources:
+        get_fhir_model_class(resource["resourceType"]).model_validate(resource)
