@@ -53,6 +53,7 @@ class Chart:
     agreement: int | None = None
     hospice: int | None = None
     fills: bool = False
+    in_progress: bool = False
 
 
 def monthly(order: Order, count: int, *, every: int = 30) -> tuple[Order, ...]:
@@ -96,12 +97,14 @@ CHARTS = (
             Order(drugs.TRAMADOL_50, 25, structured=False),
             *monthly(Order(drugs.LORAZEPAM_1, 15, "bid", quantity=60, days=30), 4),
             Order(drugs.TRAMADOL_50, 2400, "bid", quantity=60, days=30),
+            Order(drugs.MORPHINE_ER_30, 50, "bid", quantity=60, days=30, status="entered-in-error"),
+            Order(drugs.GABAPENTIN_300, 200, "tid", reported=True),
         ),
         conditions=("low_back_pain", "sleep_apnea", "anxiety"),
         visits=(130, 250, 400),
         drug_tests=((420, ("oxycodone", "benzodiazepines")),),
         screens=(("peg", 400, 7.0), ("phq9", 400, 12)),
-        procedures=(("pdmp", 210),), agreement=500,
+        procedures=(("pdmp", 210),), agreement=500, in_progress=True,
     ),
     Chart(
         "sandbox-sig", "Casey", "Testcase-Sig", "female", 49,

@@ -57,6 +57,9 @@ def findings(writer: Writer) -> list[Resource]:
     found = [_patient(writer)]
     found += [_condition(writer, name) for name in chart.conditions]
     found += [_encounter(writer, ago) for ago in chart.visits]
+    if chart.in_progress:
+        start = {"start": f"{writer.day(0).isoformat()}T12:00:00Z"}
+        found.append({**_encounter(writer, 0), "status": "in-progress", "period": start})
     found += [_screen(writer, *screen) for screen in chart.screens]
     found += [_procedure(writer, name, ago) for name, ago in chart.procedures]
     for ago, positive in chart.drug_tests:

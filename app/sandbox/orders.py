@@ -24,6 +24,7 @@ _FORM_CODES = {
     "film": "{film}",
     "spray": "{spray}",
 }
+_ABSENT = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "error"}
 _VERBS = {"patch": "Apply", "film": "Dissolve"}
 _ROUTES = {"Oral": "26643006", "Transdermal": "45890007", "Sublingual": "37839007", "Nasal": "46713006"}
 
@@ -74,24 +75,24 @@ class Writer:
                     "text": "Community",
                 }
             ],
-            **self._medication(order.drug),
+            **self._medication(order.drug, masked=order.status == "entered-in-error"),
             "subject": self.subject,
             "authoredOn": self.stamp(order.ago),
             "requester": {**self.reference("Practitioner", "clinician"), "display": "Sandbox, Dr."},
         }
         if order.reason:
             resource["statusReason"] = {"text": order.reason}
-        if self.flavour == "oracle":
+        if order.reported or self.flavour == "oracle":
             resource["reportedBoolean"] = order.reported
-        if order.reported and self.flavour != "oracle":
-            resource["reportedBoolean"] = True
         instructions = self._instructions(order)
         if instructions:
             resource["dosageInstruction"] = instructions
         resource["dispenseRequest"] = self._dispense_request(order)
         return resource
 
-    def _medication(self, drug: Drug) -> dict[str, Any]:
+    def _medication(self, drug: Drug, *, masked: bool = False) -> dict[str, Any]:
+        if self.flavour == "oracle" and masked:
+            return {"medicationCodeableConcept": {"text": "Error", "extension": [_ABSENT]}}
         if self.flavour == "epic":
             reference = self.reference("Medication", drug.rxcui)
             return {"medicationReference": {**reference, "display": drug.ehr_name}}
@@ -197,7 +198,9 @@ class Writer:
         if order.drug.strength and not order.units_high:
             amount = f"{order.drug.strength * units} {order.drug.strength_unit} = {amount}"
         parts = [amount, order.drug.route, timing.label, *(["PRN: pain"] if order.prn else [])]
-        parts += [f"{order.quantity} {short}", "0 Refill(s)"]
+        if order.quantity is not None:
+            parts.append(f"{order.quantity} {short}")
+        parts.append("0 Refill(s)")
         coding = [
             {
                 "system": f"{ORACLE}/codeSet/4003",

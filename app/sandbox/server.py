@@ -1,7 +1,7 @@
 """Builds a sandbox EHR as an ASGI application."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from app.sandbox.bulk import BulkEndpoints
 from app.sandbox.bulk_jobs import BulkOptions
 from app.sandbox.chart import ChartPages, human_name
 from app.sandbox.client_auth import ClientAuthenticator, FetchJwks, fetch_jwks
-from app.sandbox.config import PROFILES, USERS, Flavour, Resource, SandboxClient
+from app.sandbox.config import PROFILES, USERS, Flavour, Profile, Resource, SandboxClient
 from app.sandbox.faults import Fault, FaultBook
 from app.sandbox.fhir_routes import FhirEndpoints
 from app.sandbox.grants import Grants
@@ -54,6 +54,7 @@ def create_sandbox(
     registered = {client.client_id: client for client in clients}
     resources, cards, problems, storms = _content(flavour, data, day)
     base = base_url.rstrip("/")
+    grants = Grants(clock, token_lifetime or profile.token_lifetime, rotates_refresh=profile.rotates_refresh)
     site = Site(
         base_url=base,
         fhir_path=fhir_path,
@@ -61,16 +62,8 @@ def create_sandbox(
         clients=registered,
         users={user.key: user for user in USERS},
         clock=clock,
-        grants=Grants(
-            clock, token_lifetime or profile.token_lifetime, rotates_refresh=profile.rotates_refresh
-        ),
-        authenticator=ClientAuthenticator(
-            registered,
-            audience=base + profile.token_path,
-            algorithms=profile.assertion_algs,
-            clock=clock,
-            fetch=fetch,
-        ),
+        grants=grants,
+        authenticator=_authenticator(profile, base, registered, clock, fetch),
         records=Records(resources),
         faults=FaultBook([*faults, *storms]),
         cards=tuple(cards),
@@ -80,17 +73,37 @@ def create_sandbox(
         page_size=page_size,
         data_problems=tuple(problems),
     )
+    return _application(site, bulk)
+
+
+def _application(site: Site, bulk: BulkOptions) -> FastAPI:
     app = FastAPI(title="Sandbox EHR", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.site = site
-    endpoints = (
+    # Export routes come before the FHIR ones, whose `Type/id` pattern would take them.
+    for endpoints in (
         OAuthEndpoints(site),
         ChartPages(site),
         BulkEndpoints(site, bulk),
         FhirEndpoints(site, Pager(site)),
-    )
-    for group in endpoints:
-        app.router.routes.extend(group.routes())
+    ):
+        app.router.routes.extend(endpoints.routes())
     return app
+
+
+def _authenticator(
+    profile: Profile,
+    base_url: str,
+    clients: Mapping[str, SandboxClient],
+    clock: Callable[[], float],
+    fetch: FetchJwks,
+) -> ClientAuthenticator:
+    return ClientAuthenticator(
+        clients,
+        audience=base_url + profile.token_path,
+        algorithms=profile.assertion_algs,
+        clock=clock,
+        fetch=fetch,
+    )
 
 
 def _content(

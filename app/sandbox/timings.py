@@ -24,8 +24,6 @@ class Timing:
 
 
 TIMINGS = {
-    "daily": Timing(1, 1, "d", "once daily", "1 (one) time each day", "Daily", 0, ("09:00:00",), "QD",
-    "229797004"),
     "bid": Timing(
         2, 1, "d", "twice daily", "2 (two) times a day", "BID", 0, ("09:00:00", "21:00:00"), "BID",
         "229799001"

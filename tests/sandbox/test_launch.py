@@ -277,3 +277,13 @@ async def test_discovery_names_the_endpoints_and_the_promises(ehr: Ehr):
     assert found["code_challenge_methods_supported"] == ["S256"]
     assert found["authorization_response_iss_parameter_supported"] is True
     assert "launch-ehr" in found["capabilities"]
+
+
+async def test_a_visit_in_progress_is_part_of_the_launch(ehr: Ehr):
+    during = await ehr.launch(ehr.patient("Partial"))
+    visit = (await ehr.get(f"Encounter/{during['encounter']}", during["access_token"])).json()
+    assert (visit["status"], visit["subject"]["reference"]) == (
+        "in-progress",
+        f"Patient/{ehr.patient('Partial')}",
+    )
+    assert "encounter" not in await ehr.launch(ehr.patient("Clean"))

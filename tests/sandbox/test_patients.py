@@ -175,3 +175,16 @@ def test_every_resource_is_valid_fhir(flavour: Flavour):
     resources, _ = synthetic_patients(flavour, AS_OF)
     for resource in resources:
         get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+
+
+def test_oracle_masks_an_order_entered_in_error():
+    records, patient = chart("Partial", "oracle")
+    masked = [o for o in records.of("MedicationRequest", patient) if o["status"] == "entered-in-error"]
+    assert [o["medicationCodeableConcept"]["text"] for o in masked] == ["Error"]
+    assert "coding" not in masked[0]["medicationCodeableConcept"]
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_home_medications_are_marked_as_reported(flavour: Flavour):
+    reported = [o for o in active_orders("Partial", flavour) if o.get("reportedBoolean")]
+    assert [o["intent"] for o in reported] == ["plan"]
