@@ -6,15 +6,25 @@ and an app are.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import socket
 import tempfile
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvicorn
+from fastapi import FastAPI
+
+from app.errors import LtotError
 from app.jobs.service import Service
+from app.sandbox.config import Flavour, SandboxClient
+from app.sandbox.server import create_sandbox
 from app.settings import Settings, read_settings
 from app.store.migrate import upgrade
 from app.store.tenants import AuthMethod, Tenant
@@ -87,3 +97,79 @@ def register_demo_tenant(service: Service, addresses: DemoAddresses, *, vendor: 
     if not service.signing_keys(tenant.id).states():
         service.signing_keys(tenant.id).create(SigningAlgorithm.RS384, service.now())
     return tenant
+
+
+class RunningDemo:
+    """Both servers in one thread of this process, until `stop`."""
+
+    def __init__(self, servers: tuple[uvicorn.Server, ...]) -> None:
+        self._servers = servers
+        self._thread = threading.Thread(target=self._serve, name="demo", daemon=True)
+
+    def start(self) -> None:
+        """Returns when both answer; raises LtotError when one cannot start."""
+        self._thread.start()
+        while not all(server.started for server in self._servers):
+            if not self._thread.is_alive():
+                raise LtotError(
+                    "LT-601", "A demo port is taken; choose another with --ehr-port, --panel-port."
+                )
+            time.sleep(0.02)
+
+    def wait(self) -> None:
+        """Until Ctrl-C."""
+        try:
+            while self._thread.is_alive():
+                self._thread.join(0.5)
+        except KeyboardInterrupt:
+            return
+
+    def stop(self) -> None:
+        for server in self._servers:
+            server.should_exit = True
+        self._thread.join()
+
+    def _serve(self) -> None:
+        async def both() -> None:
+            await asyncio.gather(*(server.serve() for server in self._servers))
+
+        asyncio.run(both())
+
+
+@contextmanager
+def run_demo(
+    addresses: DemoAddresses,
+    create_app: Callable[[Service], FastAPI],
+    *,
+    flavour: Flavour = "generic",
+    data: Path | None = None,
+    folder: Path | None = None,
+) -> Iterator[RunningDemo]:
+    """Both servers, from start to stop."""
+    service = Service.of(demo_settings(addresses, folder=folder))
+    register_demo_tenant(service, addresses, vendor=flavour)
+    ehr = create_sandbox(
+        base_url=addresses.ehr,
+        clients=[
+            SandboxClient(CLIENT_ID, (service.redirect_uri,), jwks_url=addresses.jwks),
+            SandboxClient(BACKEND_CLIENT_ID, jwks_url=addresses.jwks, backend=True),
+        ],
+        flavour=flavour,
+        data=data,
+        panel_launch_url=f"{addresses.panel}/launch",
+    )
+    running = RunningDemo(
+        (_server(ehr, addresses.ehr_port), _server(create_app(service), addresses.panel_port))
+    )
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def _server(app: FastAPI, port: int) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_level="warning", access_log=False, server_header=False
+    )
+    return uvicorn.Server(config)

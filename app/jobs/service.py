@@ -112,6 +112,11 @@ class Service:
     def signing_keys(self, tenant_id: str) -> SigningKeys:
         return SigningKeys(self.store, tenant_id, self.settings.environment)
 
+    async def close(self) -> None:
+        """Let go of connections; called once, at the end of the process."""
+        await self.http.aclose()
+        self.store.engine.dispose()
+
     async def configuration_of(self, tenant: Tenant) -> SmartConfiguration:
         """The EHR's SMART configuration, cached for at most a day.  Raises DiscoveryError."""
         return await discover(

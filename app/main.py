@@ -1,0 +1,99 @@
+"""The ASGI application: settings, middleware, routes, and one place where every error becomes a page."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from app.errors import CATALOGUE, LtotError
+from app.jobs.service import Service
+from app.logs import configure_logs
+from app.settings import SettingsError, read_settings
+from app.store.migrate import require_current
+from app.web.cookies import LaunchCookies
+from app.web.limits import RateLimit
+from app.web.render import STATIC_FOLDER, STATIC_PATH, render_state
+from app.web.routes import health, launch, panel
+from app.web.security import SameOriginGuard, SecurityHeaders
+
+LAUNCHES_PER_MINUTE = 120
+log = structlog.get_logger()
+
+
+def create_app(service: Service, *, launches_per_minute: int = LAUNCHES_PER_MINUTE) -> FastAPI:
+    """The application of one service.  Raises LtotError LT-602 when the database is of another version."""
+    require_current(service.store.engine)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await service.close()
+
+    app = FastAPI(title="LtOT Panel", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.service = service
+    app.state.cookies = LaunchCookies()
+    app.state.limits = RateLimit(launches_per_minute)
+    for routes in (health.router, launch.router, panel.router):
+        app.include_router(routes)
+    app.mount(STATIC_PATH, StaticFiles(directory=STATIC_FOLDER), name="static")
+    app.add_exception_handler(LtotError, _refused)
+    app.add_exception_handler(HTTPException, _no_page)
+    app.add_exception_handler(Exception, _broken)
+    app.add_middleware(SameOriginGuard, base_url=service.settings.base_url)
+    app.add_middleware(SecurityHeaders, https=service.settings.base_url.startswith("https:"))
+    return app
+
+
+def from_environment() -> FastAPI:
+    """What `ltot serve` and uvicorn's workers start.  Raises LtotError when a setting does not fit."""
+    try:
+        settings = read_settings(os.environ)
+    except SettingsError as error:
+        raise LtotError("LT-601", str(error)) from None
+    configure_logs(settings.log_level)
+    return create_app(Service.of(settings))
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, LtotError)  # noqa: S101 - registered for this type only
+    return _answer(request, error.entry.code, error.detail)
+
+
+async def _no_page(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
+    return _answer(request, "LT-404", status=error.status_code)
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    log.error("unexpected_error", kind=type(error).__name__)
+    return _answer(request, "LT-900")
+
+
+def _answer(request: Request, code: str, detail: str = "", status: int | None = None) -> Response:
+    entry, reference = CATALOGUE[code], uuid.uuid4().hex[:12]
+    log.warning("request_refused", code=code, reference=reference, route=_route(request))
+    if request.headers.get("accept", "").startswith("application/json"):
+        body = {
+            "code": code,
+            "sentence": entry.sentence,
+            "next_step": entry.next_step,
+            "reference": reference,
+        }
+        return JSONResponse(body, status or entry.http_status)
+    return HTMLResponse(
+        render_state(code, detail=detail, reference=reference), status_code=status or entry.http_status
+    )
+
+
+def _route(request: Request) -> str:
+    """The route's pattern, never the address itself: addresses hold launch ids."""
+    route = request.scope.get("route")
+    return getattr(route, "path", "unknown")

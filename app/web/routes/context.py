@@ -1,0 +1,69 @@
+"""What every route needs: the service, the cookies, the launch of this address and this browser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from app.errors import LtotError
+from app.jobs.service import Service, in_thread
+from app.store.launch import Launch
+from app.store.tenants import Tenant
+from app.web.cookies import LaunchCookies
+from app.web.limits import RateLimit
+from app.web.security import allow_frames
+
+FINGERPRINT_HEADER = "x-ltot-patient"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLaunch:
+    """The launch this request belongs to, proven by its address and its cookie together."""
+
+    launch: Launch
+    tenant: Tenant
+    cookie: str
+
+
+def service_of(request: Request) -> Service:
+    """The service this process was started with."""
+    service: Service = request.app.state.service
+    return service
+
+
+def cookies_of(request: Request) -> LaunchCookies:
+    cookies: LaunchCookies = request.app.state.cookies
+    return cookies
+
+
+def limit(request: Request) -> None:
+    """Count this launch or callback; raises LT-111 when one address sends too many."""
+    limits: RateLimit = request.app.state.limits
+    client = request.client.host if request.client else ""
+    if not limits.allows(client, service_of(request).now()):
+        raise LtotError("LT-111")
+
+
+async def open_launch(request: Request, launch_id: str, *, counts_as_use: bool = True) -> OpenLaunch:
+    """The open launch behind `/p/{launch_id}`.
+
+    Raises LT-402 without this launch's own cookie, LT-401 when it is over, LT-120 when the page was made
+    for another patient.
+    """
+    service = service_of(request)
+    try:
+        cookie = cookies_of(request).read(request.headers.get("cookie"), launch_id)
+    except ValueError:
+        raise LtotError("LT-402") from None
+    if cookie is None:
+        raise LtotError("LT-402")
+    launch = await in_thread(service.sessions.load, launch_id, cookie, service.now())
+    tenant = await in_thread(service.tenants.get, launch.tenant_id)
+    allow_frames(request, tenant.frame_ancestors)
+    claimed = request.headers.get(FINGERPRINT_HEADER)
+    if claimed is not None and claimed != launch.patient_fingerprint:
+        raise LtotError("LT-120")
+    if counts_as_use:
+        launch = await in_thread(service.sessions.touch, launch, service.now())
+    return OpenLaunch(launch, tenant, cookie)

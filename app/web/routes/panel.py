@@ -1,0 +1,73 @@
+"""`/p/{launch}`: the panel's page, its content, and the ends of a session."""
+
+from __future__ import annotations
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, Response
+
+from app.clinical.as_json import as_json
+from app.jobs.open_panel import OpenedPanel, open_panel
+from app.jobs.tokens import end_launch
+from app.web.presenters import panel_view
+from app.web.render import render_panel, render_shell, render_state
+from app.web.routes.context import OpenLaunch, open_launch, service_of
+from app.web.views import PanelView
+
+router = APIRouter(prefix="/p/{launch_id}")
+
+
+@router.get("")
+async def page(request: Request, launch_id: str) -> Response:
+    """The page.  Painted at once; its content follows in one request, or with it for `?whole=1` and print."""
+    opened = await open_launch(request, launch_id)
+    if request.query_params.get("print") or request.query_params.get("whole"):
+        panel = await _panel(request, opened)
+        printing = bool(request.query_params.get("print"))
+        return HTMLResponse(render_panel(_view(panel, opened), launch_id, whole=True, printing=printing))
+    return HTMLResponse(
+        render_shell(
+            launch_id,
+            fingerprint=opened.launch.patient_fingerprint,
+            idle_seconds=service_of(request).settings.idle_minutes * 60,
+        )
+    )
+
+
+@router.get("/content")
+async def content(request: Request, launch_id: str) -> Response:
+    """The panel's content as HTML, or the evaluation itself as JSON where the client asks for that."""
+    opened = await open_launch(request, launch_id)
+    panel = await _panel(request, opened)
+    if request.headers.get("accept", "").startswith("application/json"):
+        return Response(msgspec.json.encode(as_json(panel.evaluation)), media_type="application/json")
+    return HTMLResponse(render_panel(_view(panel, opened), launch_id))
+
+
+@router.post("/keep")
+async def keep(request: Request, launch_id: str) -> Response:
+    """The user is still there: the idle time starts again."""
+    await open_launch(request, launch_id)
+    return Response(status_code=204)
+
+
+@router.post("/end")
+async def end(request: Request, launch_id: str) -> Response:
+    """The user closes the panel: tokens are forgotten here and revoked at the EHR."""
+    opened = await open_launch(request, launch_id, counts_as_use=False)
+    await end_launch(service_of(request), opened.tenant, opened.launch, "user")
+    return HTMLResponse(render_state("LT-401"))
+
+
+async def _panel(request: Request, opened: OpenLaunch) -> OpenedPanel:
+    return await open_panel(service_of(request), opened.tenant, opened.launch, opened.cookie)
+
+
+def _view(panel: OpenedPanel, opened: OpenLaunch) -> PanelView:
+    return panel_view(
+        panel.evaluation,
+        panel.person,
+        panel.read_at,
+        full_banner=opened.launch.need_patient_banner,
+        marks=panel.policy.mme.thresholds,
+    )
