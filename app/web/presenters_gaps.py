@@ -1,0 +1,67 @@
+"""Care gaps as rows: overdue, cannot tell, due soon; what is met is folded away."""
+
+from __future__ import annotations
+
+from app.clinical.evaluation import Gap, Status
+from app.web.presenters_why import gap_lines
+from app.web.views import Finding, GapGroups, Tone, Why
+from app.web.wording import counted, day, phrase, sentence
+
+_LOOKS = {
+    Status.OVERDUE: (Tone.OVERDUE, "Overdue"),
+    Status.UNKNOWN: (Tone.UNKNOWN, "Cannot tell"),
+    Status.DUE_SOON: (Tone.WARNING, "Due soon"),
+    Status.MET: (Tone.OK, "Up to date"),
+    Status.DEFERRED: (Tone.INFO, "Deferred"),
+    Status.EXCLUDED: (Tone.INFO, "Excluded"),
+    Status.NOT_APPLICABLE: (Tone.INFO, "Does not apply"),
+}
+_OPEN = (Status.OVERDUE, Status.UNKNOWN, Status.DUE_SOON)
+_SET_APART = (Status.DEFERRED, Status.EXCLUDED, Status.NOT_APPLICABLE)
+
+
+def gap_groups(gaps: tuple[Gap, ...]) -> GapGroups:
+    """The gaps in reading order, safety items first within each status."""
+    return GapGroups(
+        needs_action=_rows(gaps, _OPEN),
+        tally=tally(gaps),
+        up_to_date=_rows(gaps, (Status.MET,)),
+        set_apart=_rows(gaps, _SET_APART),
+    )
+
+
+def tally(gaps: tuple[Gap, ...]) -> str:
+    """How many items need action, by status: "3 items need action: 2 overdue, 1 cannot tell."."""
+    counts = {status: sum(gap.status is status for gap in gaps) for status in _OPEN}
+    total = sum(counts.values())
+    if not total:
+        return "No item needs action."
+    parts = ", ".join(f"{n} {_LOOKS[status][1].lower()}" for status, n in counts.items() if n)
+    return f"{counted(total, 'item')} {'needs' if total == 1 else 'need'} action: {parts}."
+
+
+def _rows(gaps: tuple[Gap, ...], statuses: tuple[Status, ...]) -> tuple[Finding, ...]:
+    chosen = [gap for gap in gaps if gap.status in statuses]
+    chosen.sort(key=lambda gap: (statuses.index(gap.status), not gap.safety, gap.due is None, gap.due, gap.id))
+    return tuple(_row(gap) for gap in chosen)
+
+
+def _row(gap: Gap) -> Finding:
+    tone, word = _LOOKS[gap.status]
+    title = phrase(gap.name)
+    return Finding(tone, word, title, sentence(gap.text), _dates(gap), _why(gap, title))
+
+
+def _dates(gap: Gap) -> str:
+    parts = []
+    if gap.last:
+        parts.append(f"last {day(gap.last)}")
+    if gap.due and gap.status in (Status.DUE_SOON, Status.MET, Status.DEFERRED):
+        parts.append(f"due {day(gap.due)}")
+    elif gap.due and gap.status is Status.OVERDUE:
+        parts.append(f"was due {day(gap.due)}")
+    return " · ".join(parts)
+
+
+def _why(gap: Gap, title: str) -> Why:
+    return Why(f"{title} ({gap.id})", gap_lines(gap), sentence(gap.rule), sentence(gap.source))

@@ -1,0 +1,84 @@
+"""What was read and how completely, what was set aside, and what that leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from app.clinical.evaluation import Element
+from app.web.views import ElementRow, Notice, SourceRow, Sources, Tone
+from app.web.wording import clock, counted, day, phrase, sentence, source_name
+from fhir_mappings.facts import Issue, Source
+
+_PDMP = "PDMP"
+_LEFT_OPEN = {
+    "Appointment": "booked visits",
+    "Communication": "recorded messages",
+    "Condition": "exclusions, risk and overlapping conditions",
+    "Consent": "the opioid agreement",
+    "DiagnosticReport": "urine drug tests",
+    "DocumentReference": "the opioid agreement",
+    "Encounter": "past visits",
+    "MedicationDispense": "what was dispensed",
+    "MedicationRequest": "opioid therapy, the MME and overlaps",
+    "MedicationStatement": "reported medications",
+    "Observation": "urine drug tests and screening scores",
+    "Procedure": "recorded checks and counselling",
+    "QuestionnaireResponse": "questionnaires",
+    "ServiceRequest": "referrals",
+}
+
+
+def source_notices(sources: Iterable[Source]) -> tuple[Notice, ...]:
+    """One notice for each kind of resource that did not load completely, saying what cannot be judged."""
+    return tuple(_notice(source) for source in sources if source.connected and not source.complete)
+
+
+def _notice(source: Source) -> Notice:
+    name = phrase(source_name(source.kind))
+    happened = f"{name} did not load completely" if source.read else f"{name} did not load"
+    because = f" ({source.problem.rstrip('.')})" if source.problem else ""
+    subject = _LEFT_OPEN.get(source.kind, "whatever depends on them")
+    return Notice(Tone.UNKNOWN, f"{happened}{because}: {subject} cannot be judged.", retry=True)
+
+
+def sources(found: Sequence[Source], issues: tuple[Issue, ...], now: datetime) -> Sources:
+    """The completeness of every kind of resource, with the time of reading."""
+    connected = [source for source in found if source.connected]
+    largest = sorted((s for s in connected if s.read), key=lambda s: (-s.read, s.kind))[:3]
+    read = ", ".join(f"{source.read} {source_name(source.kind)}" for source in largest)
+    failed = sum(not source.complete for source in connected)
+    state = f"{failed} of {counted(len(connected), 'source')} incomplete" if failed else "all complete"
+    return Sources(
+        summary=f"{read or 'nothing read'} · {state} · {clock(now)}",
+        rows=tuple(_row(source) for source in connected),
+        not_included=_not_included(found),
+        issues=tuple(f"{sentence(issue.text)} ({issue.ref}, {issue.code})" for issue in issues),
+    )
+
+
+def _not_included(found: Sequence[Source]) -> tuple[str, ...]:
+    """What this site does not offer; the prescription monitoring programme is named unless it was read."""
+    kinds = [source.kind for source in found if not source.connected]
+    if _PDMP not in {source.kind for source in found}:
+        kinds.append(_PDMP)
+    return tuple(source_name(kind) for kind in kinds)
+
+
+def _row(source: Source) -> SourceRow:
+    if source.complete:
+        return SourceRow(phrase(source_name(source.kind)), str(source.read), Tone.OK, "complete")
+    state = f"incomplete: {source.problem}" if source.problem else "incomplete"
+    return SourceRow(phrase(source_name(source.kind)), str(source.read), Tone.UNKNOWN, state)
+
+
+def element_rows(elements: Mapping[str, Element]) -> tuple[ElementRow, ...]:
+    """The tracked data elements: value and date, or why it is not known."""
+    return tuple(_element(element) for element in elements.values())
+
+
+def _element(element: Element) -> ElementRow:
+    detail = " · ".join(part for part in (day(element.when) if element.when else "", element.ref or "") if part)
+    if element.value is not None:
+        return ElementRow(phrase(element.name), element.value, detail)
+    return ElementRow(phrase(element.name), "Not known", sentence(element.unknown_because) or detail)

@@ -1,0 +1,111 @@
+"use strict";
+(() => {
+  const body = document.body, panel = document.getElementById("panel");
+  const live = document.getElementById("live"), idle = document.getElementById("idle");
+  const { fragment, extend, end, patient } = body.dataset;
+  const idleMs = Number(body.dataset.idle) * 1000;
+  const warnMs = Math.min(120000, idleMs / 2);
+  let contact = Date.now(), over = false, clock = 0;
+
+  const say = (text) => { live.textContent = text; };
+  const ask = (url, method) => fetch(url, {
+    method, credentials: "same-origin", cache: "no-store", redirect: "error",
+    headers: { "X-Ltot-Patient": patient },
+  });
+
+  function show(html) {
+    panel.innerHTML = html;
+    panel.removeAttribute("aria-busy");
+    if (panel.querySelector("[data-leaving]")) leave();
+    const shown = panel.querySelector("[data-announce]");
+    const heading = panel.querySelector("h2");
+    say(shown ? shown.dataset.announce : heading ? heading.textContent : "");
+  }
+
+  function leave() {
+    over = true;
+    idle.hidden = true;
+    document.querySelector(".banner")?.remove();
+  }
+
+  function close() {
+    if (over) return;
+    ask(end, "POST").catch(() => {});
+    show(document.getElementById("over").innerHTML);
+  }
+
+  async function load() {
+    const started = Date.now();
+    panel.setAttribute("aria-busy", "true");
+    clearInterval(clock);
+    clock = setInterval(() => {
+      const seconds = Math.floor((Date.now() - started) / 1000);
+      const place = document.getElementById("seconds");
+      if (place && seconds >= 2) place.textContent = `: ${seconds} seconds`;
+      if (seconds === 4) say("Still reading the chart");
+    }, 1000);
+    try {
+      const answer = await ask(fragment, "GET");
+      const type = answer.headers.get("content-type") || "";
+      if (!type.startsWith("text/html")) throw new Error("not a page");
+      const html = await answer.text();
+      contact = Date.now();
+      if (!over) show(html);
+    } catch {
+      if (!over) show(document.getElementById("failed").innerHTML);
+    } finally {
+      clearInterval(clock);
+    }
+  }
+
+  async function stay() {
+    idle.hidden = true;
+    contact = Date.now();
+    try {
+      const answer = await ask(extend, "POST");
+      if (answer.status === 401 || answer.status === 403 || answer.status === 409) show(await answer.text());
+    } catch { /* the server's own clock decides; the next request tells */ }
+  }
+
+  function watch() {
+    const left = contact + idleMs - Date.now();
+    if (over) return;
+    if (left <= 0) return close();
+    if (left > warnMs) return;
+    if (idle.hidden) say("The panel closes soon because it was not used. Keep it open?");
+    idle.hidden = false;
+    document.getElementById("idle-text").textContent =
+      `The panel closes in ${Math.ceil(left / 1000)} seconds because it was not used.`;
+  }
+
+  async function copy() {
+    const summary = document.getElementById("summary");
+    try {
+      await navigator.clipboard.writeText(summary.value);
+      say("Summary copied");
+    } catch {
+      summary.closest("details").open = true;
+      summary.focus();
+      summary.select();
+      say(document.execCommand("copy") ? "Summary copied" : "Summary selected; copy it with the keyboard");
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const hit = event.target.closest("[data-retry],[data-copy],[data-print],#stay");
+    if (!hit) return;
+    if (hit.id === "stay") stay();
+    else if ("copy" in hit.dataset) copy().then(() => { hit.textContent = live.textContent; });
+    else if ("print" in hit.dataset) window.print();
+    else { event.preventDefault(); load(); }
+  });
+  for (const use of ["pointerdown", "keydown"]) {
+    document.addEventListener(use, () => {
+      if (!over && idle.hidden && Date.now() - contact > 60000) stay();
+    });
+  }
+  window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  setInterval(watch, 1000);
+  if ("load" in panel.dataset) load();
+  else say(panel.querySelector("[data-announce]")?.dataset.announce || "");
+})();

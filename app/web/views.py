@@ -1,0 +1,193 @@
+"""What the panel's templates receive: words, shapes and coordinates, nothing left to decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Tone(StrEnum):
+    """How a finding looks: each tone is a shape and a colour, and a word always stands beside them."""
+
+    OVERDUE = "overdue"
+    WARNING = "warning"
+    OK = "ok"
+    INFO = "info"
+    UNKNOWN = "unknown"
+
+    @property
+    def shape(self) -> str:
+        return _SHAPES[self]
+
+
+_SHAPES = {Tone.OVERDUE: "●", Tone.WARNING: "◆", Tone.OK: "✓", Tone.INFO: "■", Tone.UNKNOWN: "?"}
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """Whose chart this is.  full: the EHR shows no banner of its own, so the whole record number is given."""
+
+    name: str
+    born: str
+    sex: str
+    mrn: str
+    deceased: bool = False
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The text that opens in place under a finding; `about` names the finding for screen readers."""
+
+    about: str
+    lines: tuple[str, ...] = ()
+    rule: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DoseLine:
+    """One order or fill of the sum.  mme is what the eye adds up; detail has its dates, prescriber and id."""
+
+    arithmetic: str
+    mme: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The number against its marks, in hundredths of the bar's width."""
+
+    value: str
+    marks: tuple[tuple[str, str], ...]
+    open_ended: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """On long-term opioid therapy or not, first thing on the panel."""
+
+    tone: Tone
+    headline: str
+    detail: str
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """The daily MME.  uncounted stands beside the headline with equal weight, never in a footnote."""
+
+    tone: Tone
+    headline: str
+    notes: tuple[str, ...]
+    uncounted: tuple[str, ...]
+    bar: Bar | None
+    lines: tuple[DoseLine, ...]
+    total: str
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A care gap or an overlap as one row."""
+
+    tone: Tone
+    word: str
+    title: str
+    text: str
+    dates: str
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class GapGroups:
+    """Care gaps in the order in which they are read."""
+
+    needs_action: tuple[Finding, ...]
+    tally: str
+    up_to_date: tuple[Finding, ...]
+    set_apart: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that limits what the panel can say; retry: reading again may help."""
+
+    tone: Tone
+    text: str
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One row of the chart's table: a span of days with one MME."""
+
+    start: str
+    end: str
+    mme: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A step chart in a fixed coordinate system, and the same content as rows."""
+
+    months: int
+    width: int
+    height: int
+    left: int
+    base: int
+    area: str
+    line: str
+    unknown: tuple[tuple[str, str], ...]
+    levels: tuple[tuple[str, str, bool], ...]
+    ticks: tuple[tuple[str, str], ...]
+    description: str
+    periods: tuple[Period, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    name: str
+    read: str
+    tone: Tone
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What was read, when, what failed and what is not included."""
+
+    summary: str
+    rows: tuple[SourceRow, ...]
+    not_included: tuple[str, ...]
+    issues: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ElementRow:
+    name: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PanelView:
+    """The whole panel, ready for the templates."""
+
+    banner: Banner
+    answer: Answer
+    number: Number
+    notices: tuple[Notice, ...]
+    gaps: GapGroups
+    overlaps: tuple[Finding, ...]
+    risk: Finding
+    charts: tuple[Chart, ...]
+    elements: tuple[ElementRow, ...]
+    sources: Sources
+    versions: str
+    as_of: str
+    read_at: str
+    printed: str
+    announcement: str
+    summary: str
