@@ -23,7 +23,9 @@ def chromium_path() -> str:
     for name in NAMES:
         if path := shutil.which(name):
             return path
-    pytest.fail("No Chromium is installed; `make test` installs it from the system's packages.", pytrace=False)
+    pytest.fail(
+        "No Chromium is installed; `make test` installs it from the system's packages.", pytrace=False
+    )
 
 
 @pytest.fixture(scope="session")

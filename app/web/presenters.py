@@ -23,6 +23,7 @@ _ANSWERS = {
     LtotStatus.NO: (Tone.INFO, "no"),
     LtotStatus.CANNOT_TELL: (Tone.UNKNOWN, "cannot tell"),
 }
+_SEXES = {"female": "F", "male": "M"}
 _TIER_TONES = {"high": Tone.OVERDUE, "moderate": Tone.WARNING, "low": Tone.OK}
 
 
@@ -33,7 +34,7 @@ def banner(person: Person, today: date, *, full: bool) -> Banner:
     return Banner(
         name=person.display or "Name not recorded",
         born=born or "birth date not recorded",
-        sex=phrase(person.sex),
+        sex=_SEXES.get(person.sex, phrase(person.sex)),
         mrn=mrn,
         deceased=person.deceased,
         full=full,
@@ -127,6 +128,4 @@ def _risk(risk: Risk) -> Finding:
 
 def _versions(evaluation: Evaluation) -> str:
     names = {"code": "software", "policy": "policy", "factors": "MME factors", "valuesets": "codes"}
-    return " · ".join(
-        f"{names.get(key, key)} {value}" for key, value in evaluation.versions.items() if value
-    )
+    return " · ".join(f"{names.get(key, key)} {value}" for key, value in evaluation.versions.items() if value)

@@ -42,7 +42,9 @@ def tally(gaps: tuple[Gap, ...]) -> str:
 
 def _rows(gaps: tuple[Gap, ...], statuses: tuple[Status, ...]) -> tuple[Finding, ...]:
     chosen = [gap for gap in gaps if gap.status in statuses]
-    chosen.sort(key=lambda gap: (statuses.index(gap.status), not gap.safety, gap.due is None, gap.due, gap.id))
+    chosen.sort(
+        key=lambda gap: (statuses.index(gap.status), not gap.safety, gap.due is None, gap.due, gap.id)
+    )
     return tuple(_row(gap) for gap in chosen)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 from app.clinical.evaluation import Evaluation, Mme
 from app.web.presenters_why import contribution_detail, uncounted_line
 from app.web.views import Bar, DoseLine, Number, Tone, Why
-from app.web.wording import amount, counted, day, plain, rounded
-from fhir_mappings.facts import Source
+from app.web.wording import amount, day, plain, rounded, source_name
 
 BAR_WIDTH = 400
 _SHORTEST_SCALE = Fraction(120)
@@ -21,17 +22,25 @@ def number(evaluation: Evaluation, marks: tuple[int, ...]) -> Number:
     """The number as it may honestly be said.  Raises ValueError when it is not the sum of its lines."""
     mme = evaluation.mme
     tone, headline = _headline(mme, marks)
-    missing = tuple(uncounted_line(one) for one in mme.uncounted if one.active)
-    ended = tuple(uncounted_line(one) for one in mme.uncounted if not one.active)
+    missing = [one for one in mme.uncounted if one.active]
+    ended = [one for one in mme.uncounted if not one.active]
     return Number(
         tone=tone,
         headline=headline,
         notes=_notes(evaluation, marks),
-        uncounted=missing,
+        uncounted=tuple(uncounted_line(one) for one in missing),
         bar=_bar(mme, marks),
         lines=_lines(mme),
-        total=f"{'at least ' if not mme.complete else ''}{amount(mme.current)}" if mme.current is not None else "",
-        why=Why("the MME number", (*missing, *(f"No longer in use: {line}" for line in ended))),
+        total=f"{'at least ' if not mme.complete else ''}{amount(mme.current)}"
+        if mme.current is not None
+        else "",
+        why=Why(
+            "the MME number",
+            (
+                *(f"Not counted: {uncounted_line(one)} ({one.ref})" for one in missing),
+                *(f"No longer in use: {uncounted_line(one)} ({one.ref})" for one in ended),
+            ),
+        ),
     )
 
 
@@ -71,7 +80,7 @@ def _notes(evaluation: Evaluation, marks: tuple[int, ...]) -> tuple[str, ...]:
         notes.append(f"Up to {amount(mme.sig_max)} {_UNIT} if taken as often as the directions allow.")
     if mme.outside:
         notes.append(f"Of this, {amount(mme.outside)} {_UNIT} prescribed elsewhere.")
-    if mme.flags and "buprenorphine" in mme.flags:
+    if "buprenorphine" in mme.flags and not any(one.ingredient == "buprenorphine" for one in mme.uncounted):
         notes.append("Buprenorphine has no MME factor and is not in the sum.")
     trend = [
         f"{label} {amount(value)}"
@@ -84,16 +93,19 @@ def _notes(evaluation: Evaluation, marks: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def _why_zero(evaluation: Evaluation) -> str:
-    if any(value is None or value > 0 for _, value in evaluation.mme.timeline):
-        last = max(when for when, value in evaluation.mme.timeline if value is None or value > 0)
-        return f"Every opioid order is known to have ended; the last day with supply on record is after {day(last)}."
-    orders = [source for source in evaluation.sources if _holds_orders(source)]
-    read = sum(source.read for source in orders)
-    return f"No opioid in use: {counted(read, 'order and fill')} read, all complete."
+    if last := _last_day_with_supply(evaluation.mme.timeline):
+        return f"Every opioid order is known to have ended; the last day with supply was {day(last)}."
+    orders = [
+        source for source in evaluation.sources if source.connected and source.kind.startswith("Medication")
+    ]
+    read = " and ".join(f"{source.read} {source_name(source.kind)}" for source in orders)
+    return f"No opioid in use: {read or 'no orders'} read, all complete."
 
 
-def _holds_orders(source: Source) -> bool:
-    return source.connected and source.kind.startswith("Medication")
+def _last_day_with_supply(timeline: tuple[tuple[date, Fraction | None], ...]) -> date | None:
+    """A point holds until the next one, so supply ends the day before the first zero after it."""
+    ended = [after for (_, mme), (after, later) in pairwise(sorted(timeline)) if mme != 0 and later == 0]
+    return max(ended) - timedelta(days=1) if ended else None
 
 
 def _bar(mme: Mme, marks: tuple[int, ...]) -> Bar | None:
@@ -121,7 +133,9 @@ def _lines(mme: Mme) -> tuple[DoseLine, ...]:
     if mme.current is not None and exact != mme.current:
         raise ValueError("the MME is not the sum of its lines")
     lines = [
-        DoseLine(f"{one.drug_name or one.ingredient}: {one.arithmetic}", amount(one.mme), contribution_detail(one))
+        DoseLine(
+            f"{one.drug_name or one.ingredient}: {one.arithmetic}", amount(one.mme), contribution_detail(one)
+        )
         for one in mme.contributions
     ]
     shown = sum((rounded(one.mme) for one in mme.contributions), Decimal(0))

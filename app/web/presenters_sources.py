@@ -78,7 +78,9 @@ def element_rows(elements: Mapping[str, Element]) -> tuple[ElementRow, ...]:
 
 
 def _element(element: Element) -> ElementRow:
-    detail = " · ".join(part for part in (day(element.when) if element.when else "", element.ref or "") if part)
+    detail = " · ".join(
+        part for part in (day(element.when) if element.when else "", element.ref or "") if part
+    )
     if element.value is not None:
         return ElementRow(phrase(element.name), element.value, detail)
     return ElementRow(phrase(element.name), "Not known", sentence(element.unknown_because) or detail)

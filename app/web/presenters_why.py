@@ -40,7 +40,7 @@ def gap_lines(gap: Gap) -> tuple[str, ...]:
 
 def uncounted_line(missing: Uncounted) -> str:
     """An opioid that is not in the sum, and why."""
-    return f"{missing.drug_name or missing.ingredient}: {missing.text.rstrip('.')} ({missing.ref})."
+    return f"{missing.drug_name or missing.ingredient}: {missing.text.rstrip('.')}"
 
 
 def contribution_detail(counted: Contribution) -> str:

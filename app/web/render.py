@@ -17,7 +17,7 @@ from app.errors import CATALOGUE
 from app.web.views import Banner, PanelView, Tone
 
 STATIC_PATH = "/static"
-STATIC_FILES = Path(__file__).parent / "static"
+STATIC_FOLDER = Path(__file__).parent / "static"
 
 _LEAVING = frozenset({"LT-120", "LT-203", "LT-401", "LT-402", "LT-403"})
 _RETRY_HELPS = frozenset({"LT-201", "LT-900"})
@@ -32,24 +32,47 @@ _HEADINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class PageLinks:
-    """Where the page of one launch finds its parts, and what it proves about itself.
+class LaunchPage:
+    """The page of one launch: where it finds its parts, and what it proves about itself.
 
-    fragment: the panel without the page around it; page: the whole panel in one go, for browsers without
-    script and for trying again; printing: the page with every Why open; extend, end: POST addresses of the
-    session; style: the stylesheet with the EHR's colours, "" when there is none.  fingerprint: told back to
-    the server with every request, so that it can refuse a page of another patient.  idle_seconds: how long
-    the session lives without use.
+    fingerprint: told back to the server with every request, so that it can refuse a page of another patient.
+    idle_seconds: how long the session lives without use.  style_url: the stylesheet with the EHR's colours,
+    "" when there is none.
     """
 
-    fragment: str
-    page: str
-    printing: str
-    extend: str
-    end: str
+    launch_id: str
     fingerprint: str
     idle_seconds: int
-    style: str = ""
+    style_url: str = ""
+
+    @property
+    def address(self) -> str:
+        return f"/p/{self.launch_id}"
+
+    @property
+    def content(self) -> str:
+        """The panel without the page around it."""
+        return f"{self.address}/content"
+
+    @property
+    def whole(self) -> str:
+        """The panel in one go, for browsers without script and for trying again."""
+        return f"{self.address}?whole=1"
+
+    @property
+    def printing(self) -> str:
+        """The whole panel with every Why open."""
+        return f"{self.address}?print=1"
+
+    @property
+    def keep(self) -> str:
+        """POST: the session goes on."""
+        return f"{self.address}/keep"
+
+    @property
+    def end(self) -> str:
+        """POST: the session is over."""
+        return f"{self.address}/end"
 
 
 @cache
@@ -68,52 +91,49 @@ def _environment() -> Environment:
 @cache
 def static_url(name: str) -> str:
     """The address of a file of ours, which changes with its content."""
-    digest = hashlib.sha256((STATIC_FILES / name).read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256((STATIC_FOLDER / name).read_bytes()).hexdigest()[:12]
     return f"{STATIC_PATH}/{name}?v={digest}"
 
 
-def render_shell(banner: Banner, links: PageLinks) -> str:
-    """The first paint: whose chart, a skeleton, and a link for browsers without script.  Waits for no search."""
-    return _environment().get_template("shell.html").render(banner=banner, links=links)
+def render_shell(page: LaunchPage, banner: Banner | None = None) -> str:
+    """The first paint: a skeleton, and a link for browsers without script.  Waits for no search.
+
+    banner: whose chart, when that is already known; the content brings its own with it and replaces it.
+    """
+    return _environment().get_template("shell.html").render(page=page, banner=banner)
 
 
 def render_panel(
-    view: PanelView, links: PageLinks, *, whole: bool = False, printing: bool = False, reference: str = ""
+    view: PanelView, page: LaunchPage, *, whole: bool = False, printing: bool = False, reference: str = ""
 ) -> str:
-    """The panel as a fragment, or as a whole page.
+    """The panel with its banner, as content for the shell or as a whole page.
 
     printing: a whole page with every Why open.  reference: the id under which this request can be found.
     """
-    template = "page.html" if whole or printing else "panel.html"
-    return _environment().get_template(template).render(
-        view=view, banner=view.banner, links=links, printing=printing, reference=reference
+    template = "whole.html" if whole or printing else "content.html"
+    return (
+        _environment()
+        .get_template(template)
+        .render(view=view, banner=view.banner, page=page, printing=printing, reference=reference)
     )
 
 
-def render_state(
-    code: str,
-    *,
-    reference: str = "",
-    detail: str = "",
-    fragment: bool = False,
-    retry_url: str = "",
-    window_url: str = "",
-) -> str:
-    """A state without a panel: session over, EHR down, wrong chart, cookies blocked, or any error.
+def render_state(code: str, *, reference: str = "", detail: str = "", window_url: str = "") -> str:
+    """A page without a panel: session over, EHR down, wrong chart, cookies blocked, or any error.
 
     code: of the catalogue in app.errors, whose sentence and next step are shown.  detail: what only this case
-    knows, without patient data.  retry_url, window_url: shown only where trying again, or a window of its own,
-    can help.  fragment: to be put into a page that is already there.
+    knows, without patient data.  window_url: opens the panel outside the frame, shown where that can help.
     """
-    entry = CATALOGUE[code]
-    heading = _HEADINGS.get(code, "The panel cannot be shown")
-    return _environment().get_template("state.html" if fragment else "state_page.html").render(
-        entry=entry,
-        heading=heading,
-        level=2 if fragment else 1,
-        detail=detail,
-        reference=reference,
-        leaving=code in _LEAVING,
-        retry_url=retry_url if code in _RETRY_HELPS else "",
-        window_url=window_url if code in _WINDOW_HELPS else "",
+    return (
+        _environment()
+        .get_template("state.html")
+        .render(
+            entry=CATALOGUE[code],
+            heading=_HEADINGS.get(code, "The panel cannot be shown"),
+            detail=detail,
+            reference=reference,
+            leaving=code in _LEAVING,
+            retry=code in _RETRY_HELPS,
+            window_url=window_url if code in _WINDOW_HELPS else "",
+        )
     )

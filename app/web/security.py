@@ -28,7 +28,15 @@ _POLICY = (
 )
 _PERMISSIONS = ", ".join(
     f"{feature}=()"
-    for feature in ("camera", "clipboard-read", "display-capture", "geolocation", "microphone", "payment", "usb")
+    for feature in (
+        "camera",
+        "clipboard-read",
+        "display-capture",
+        "geolocation",
+        "microphone",
+        "payment",
+        "usb",
+    )
 )
 _FIXED = {
     "X-Content-Type-Options": "nosniff",
@@ -55,9 +63,9 @@ def allow_frames(connection: HTTPConnection, origins: Iterable[str]) -> None:
     connection.scope.setdefault("state", {})[_FRAMES] = allowed
 
 
-def content_security_policy(frame_ancestors: str = "") -> str:
+def content_security_policy(frame_ancestors: str = "'none'") -> str:
     """The policy from nothing upwards: own files only, no inline script or style, framed by nobody else."""
-    return f"{_POLICY}; frame-ancestors {frame_ancestors or "'none'"}"
+    return f"{_POLICY}; frame-ancestors {frame_ancestors}"
 
 
 class SecurityHeaders:
@@ -86,13 +94,13 @@ class SecurityHeaders:
         headers = MutableHeaders(scope=message)
         for name, value in _FIXED.items():
             headers[name] = value
-        headers["Content-Security-Policy"] = content_security_policy(frames)
+        headers["Content-Security-Policy"] = content_security_policy(frames or "'none'")
         if not frames:
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
         if self._https:
             headers["Strict-Transport-Security"] = "max-age=63072000"
         static = path.startswith(f"{STATIC_PATH}/") and message["status"] in {200, 304}
-        headers["Cache-Control"] = "public, max-age=31536000, immutable" if static else "no-store"
+        headers.setdefault("Cache-Control", "public, max-age=31536000, immutable" if static else "no-store")
         for leaking in ("X-Frame-Options", "Server", "X-Powered-By"):
             del headers[leaking]
 

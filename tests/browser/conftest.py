@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from app.web.presenters import banner, panel_view
-from app.web.render import STATIC_FILES, STATIC_PATH, PageLinks, render_panel, render_shell, render_state
+from app.web.render import STATIC_FOLDER, STATIC_PATH, LaunchPage, render_panel, render_shell, render_state
 from app.web.security import SameOriginGuard, SecurityHeaders
 from tests.chromium import browser, context, page
 from tests.web.samples import AS_OF, ERROR_STATES, NOW, PERSON, STATES
@@ -22,69 +22,58 @@ __all__ = ["browser", "context", "page"]
 
 
 class Site:
-    """The pages of one launch per sample; `answers` changes what a fragment request meets."""
+    """The pages of one launch per sample; its attributes change what the next requests meet."""
 
     def __init__(self) -> None:
         self.base = ""
-        self.fragment_status: list[str] = []
+        self.banner_known = False
+        self.failures: list[str] = []
+        self.post_status = 204
         self.delay = 0.0
         self.idle_seconds = 900
         self.posts: list[str] = []
         self.fingerprints: list[str] = []
 
-    def links(self, state: str) -> PageLinks:
-        return PageLinks(
-            fragment=f"/p/{state}/panel",
-            page=f"/p/{state}/full",
-            printing=f"/p/{state}/full?print=1",
-            extend=f"/p/{state}/extend",
-            end=f"/p/{state}/end",
-            fingerprint="f1",
-            idle_seconds=self.idle_seconds,
-        )
+    def page(self, state: str) -> LaunchPage:
+        return LaunchPage(state, fingerprint="f1", idle_seconds=self.idle_seconds)
 
     def shell(self, request: Request) -> Response:
-        shown = banner(PERSON, AS_OF, full=False)
-        return HTMLResponse(render_shell(shown, self.links(request.path_params["state"])))
+        """First paint, or the whole page."""
+        state, query = request.path_params["state"], request.query_params
+        if query:
+            return self._panel(state, whole=True, printing="print" in query)
+        shown = banner(PERSON, AS_OF, full=False) if self.banner_known else None
+        return HTMLResponse(render_shell(self.page(state), shown))
 
-    def fragment(self, request: Request) -> Response:
+    def content(self, request: Request) -> Response:
         self.fingerprints.append(request.headers.get("x-ltot-patient", ""))
         time.sleep(self.delay)
-        if self.fragment_status:
-            code = self.fragment_status.pop(0)
-            retry = self.links(request.path_params["state"]).page
-            return HTMLResponse(render_state(code, fragment=True, reference="r1", retry_url=retry), 503)
-        return self._panel(request, whole=False)
+        if self.failures:
+            return HTMLResponse(render_state(self.failures.pop(0), reference="r1"), 503)
+        return self._panel(request.path_params["state"])
 
-    def full(self, request: Request) -> Response:
-        return self._panel(request, whole=True)
-
-    def _panel(self, request: Request, *, whole: bool) -> Response:
-        state = request.path_params["state"]
+    def _panel(self, state: str, *, whole: bool = False, printing: bool = False) -> Response:
         view = panel_view(STATES[state], PERSON, NOW)
-        printing = "print" in request.query_params
         return HTMLResponse(
-            render_panel(view, self.links(state), whole=whole, printing=printing, reference="r1")
+            render_panel(view, self.page(state), whole=whole, printing=printing, reference="r1")
         )
 
     def error(self, request: Request) -> Response:
         code = ERROR_STATES[request.path_params["state"]]
-        text = render_state(code, reference="r1", retry_url="/p/complete/full", window_url="/p/complete")
-        return HTMLResponse(text, 403)
+        return HTMLResponse(render_state(code, reference="r1", window_url="/p/complete"), 403)
 
     def post(self, request: Request) -> Response:
         self.posts.append(request.url.path.rsplit("/", 1)[1])
-        return Response(status_code=204)
+        return Response(status_code=self.post_status)
 
     def app(self, base_url: str) -> SecurityHeaders:
         routes = [
             Route("/p/{state}", self.shell),
-            Route("/p/{state}/panel", self.fragment),
-            Route("/p/{state}/full", self.full),
-            Route("/p/{state}/extend", self.post, methods=["POST"]),
+            Route("/p/{state}/content", self.content),
+            Route("/p/{state}/keep", self.post, methods=["POST"]),
             Route("/p/{state}/end", self.post, methods=["POST"]),
             Route("/state/{state}", self.error),
-            Mount(STATIC_PATH, StaticFiles(directory=STATIC_FILES)),
+            Mount(STATIC_PATH, StaticFiles(directory=STATIC_FOLDER)),
         ]
         return SecurityHeaders(SameOriginGuard(Starlette(routes=routes), base_url=base_url), https=False)
 
@@ -94,7 +83,9 @@ def site() -> Iterator[Site]:
     """The samples served on a free loopback port."""
     shown = Site()
     server = uvicorn.Server(
-        uvicorn.Config(shown.app("http://127.0.0.1"), host="127.0.0.1", port=0, log_level="error", lifespan="off")
+        uvicorn.Config(
+            shown.app("http://127.0.0.1"), host="127.0.0.1", port=0, log_level="error", lifespan="off"
+        )
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

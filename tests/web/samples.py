@@ -22,23 +22,13 @@ from app.clinical.evaluation import (
     Status,
     Uncounted,
 )
-from app.web.render import PageLinks
+from app.web.render import LaunchPage
 from fhir_mappings.facts import Issue, IssueCode, Person, Source
 
 AS_OF = date(2026, 9, 21)
 NOW = datetime(2026, 9, 21, 10, 42, tzinfo=ZoneInfo("America/Los_Angeles"))
-PERSON = Person(
-    id="p1", birth_date=date(1961, 3, 14), sex="female", display="Rivera, Maria", mrn="00194417"
-)
-LINKS = PageLinks(
-    fragment="/p/l1/panel",
-    page="/p/l1/full",
-    printing="/p/l1/full?print=1",
-    extend="/p/l1/extend",
-    end="/p/l1/end",
-    fingerprint="f1",
-    idle_seconds=900,
-)
+PERSON = Person(id="p1", birth_date=date(1961, 3, 14), sex="female", display="Rivera, Maria", mrn="00194417")
+PAGE = LaunchPage(launch_id="l1", fingerprint="f1", idle_seconds=900)
 SOURCES = (
     Source("MedicationRequest", 31),
     Source("MedicationDispense", 22),
@@ -81,7 +71,11 @@ def shown(value: Fraction) -> str:
 OXYCODONE = order(1, "oxycodone", 10, 120, "1.5")
 MORPHINE = order(2, "morphine", 15, 72, "1", prescriber="Dr Ben Wu")
 TRAMADOL = Uncounted(
-    "MedicationRequest/3", "tramadol", "tramadol 50 mg tab", "no_dose", "the order has neither quantity nor dose"
+    "MedicationRequest/3",
+    "tramadol",
+    "tramadol 50 mg tab",
+    "no_dose",
+    "the order has neither quantity nor dose",
 )
 HISTORY: tuple[tuple[date, Fraction | None], ...] = (
     (AS_OF - timedelta(days=700), Fraction(30)),
@@ -89,7 +83,6 @@ HISTORY: tuple[tuple[date, Fraction | None], ...] = (
     (AS_OF - timedelta(days=300), Fraction(60)),
     (AS_OF - timedelta(days=190), None),
     (AS_OF - timedelta(days=160), Fraction(60)),
-    (AS_OF - timedelta(days=60), Fraction(96)),
 )
 
 
@@ -107,7 +100,7 @@ def mme(*lines: Contribution, **changes: object) -> Mme:
         own=total,
         outside=Fraction(0),
         contributions=lines,
-        timeline=HISTORY if lines else (),
+        timeline=(*HISTORY, (AS_OF - timedelta(days=60), total)) if lines else (),
     )
     return replace(whole, **changes)  # type: ignore[arg-type]
 
@@ -123,13 +116,22 @@ def gap(number: str, name: str, status: Status, text: str, **changes: object) ->
         rule="Due every 12 months at low, 6 at moderate and 4 at high risk tier.",
         source="CDC 2022 guideline, recommendation 10",
         refs=("Observation/77",),
-        evidence=(Evidence("result", "urine drug test, expected result", ("Observation/77",), date(2025, 8, 2)),),
+        evidence=(
+            Evidence("result", "urine drug test, expected result", ("Observation/77",), date(2025, 8, 2)),
+        ),
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
 GAPS = (
-    gap("G03", "urine drug test", Status.OVERDUE, "Older than 4 months", last=date(2025, 8, 2), due=date(2025, 12, 2)),
+    gap(
+        "G03",
+        "urine drug test",
+        Status.OVERDUE,
+        "Older than 4 months",
+        last=date(2025, 8, 2),
+        due=date(2025, 12, 2),
+    ),
     gap("G13", "naloxone", Status.OVERDUE, "None in 24 months", safety=True, refs=(), evidence=()),
     gap("G05", "opioid agreement", Status.UNKNOWN, "Documents could not be read"),
     gap("G01", "PDMP check", Status.DUE_SOON, "Due in 12 days", last=date(2026, 7, 3), due=date(2026, 10, 3)),
@@ -146,7 +148,9 @@ LTOT = Ltot(
     window=(AS_OF - timedelta(days=89), AS_OF),
     definitions={"D0": True, "D1": True, "D2": None},
     evidence=(
-        Evidence("orders", "84 covered days of 90; 70 make long-term therapy", ("MedicationRequest/1",), AS_OF),
+        Evidence(
+            "orders", "84 covered days of 90; 70 make long-term therapy", ("MedicationRequest/1",), AS_OF
+        ),
     ),
 )
 COMPLETE = Evaluation(
@@ -164,7 +168,12 @@ COMPLETE = Evaluation(
         "visit": Element("last visit", "Office visit", date(2026, 8, 20), "Encounter/8"),
     },
     overlaps=(
-        Evidence("benzodiazepine", "lorazepam on 11 of the last 90 days", ("MedicationRequest/9",), date(2026, 9, 1)),
+        Evidence(
+            "benzodiazepine",
+            "lorazepam on 11 of the last 90 days",
+            ("MedicationRequest/9",),
+            date(2026, 9, 1),
+        ),
     ),
     sources=SOURCES,
     issues=(),
@@ -176,8 +185,12 @@ def failed(kind: str, problem: str = "the EHR did not answer in time") -> tuple[
     return tuple(Source(s.kind, 0, complete=False, problem=problem) if s.kind == kind else s for s in SOURCES)
 
 
-NOT_LTOT = replace(LTOT, status=LtotStatus.NO, state="not", since=None, covered_days_90=0, definitions={"D0": False})
-NOTHING_APPLIES = tuple(replace(g, status=Status.NOT_APPLICABLE, text="Not on long-term therapy") for g in GAPS)
+NOT_LTOT = replace(
+    LTOT, status=LtotStatus.NO, state="not", since=None, covered_days_90=0, definitions={"D0": False}
+)
+NOTHING_APPLIES = tuple(
+    replace(g, status=Status.NOT_APPLICABLE, text="Not on long-term therapy") for g in GAPS
+)
 UNTOLD = replace(LTOT, status=LtotStatus.CANNOT_TELL, state="unknown", since=None, covered_days_90=28)
 SURE = replace(COMPLETE, overlaps=(), gaps=GAPS[:1] + GAPS[4:])
 PARTIAL = replace(
@@ -185,25 +198,40 @@ PARTIAL = replace(
     mme=mme(OXYCODONE, MORPHINE, complete=False, uncounted=(TRAMADOL,), sig_max=Fraction(144)),
     sources=failed("Observation"),
     gaps=(
-        replace(GAPS[0], status=Status.UNKNOWN, colour=Colour.GREY, text="Results could not be read", last=None),
+        replace(
+            GAPS[0], status=Status.UNKNOWN, colour=Colour.GREY, text="Results could not be read", last=None
+        ),
         *GAPS[1:],
     ),
     issues=(Issue("MedicationRequest/3", IssueCode.SIG_REFUSED, "directions give no dose"),),
 )
 EMPTY = replace(
-    COMPLETE, ltot=NOT_LTOT, mme=mme(), gaps=NOTHING_APPLIES, overlaps=(), risk=Risk("unknown", ("no opioid",))
+    COMPLETE,
+    ltot=NOT_LTOT,
+    mme=mme(),
+    gaps=NOTHING_APPLIES,
+    overlaps=(),
+    risk=Risk("unknown", ("no opioid",)),
 )
 ENDED = replace(
     EMPTY,
-    mme=mme(timeline=((AS_OF - timedelta(days=300), Fraction(60)), (AS_OF - timedelta(days=200), Fraction(0)))),
+    mme=mme(
+        timeline=((AS_OF - timedelta(days=300), Fraction(60)), (AS_OF - timedelta(days=200), Fraction(0)))
+    ),
 )
-SHORT = replace(EMPTY, ltot=replace(NOT_LTOT, covered_days_90=6), mme=mme(order(1, "oxycodone", 5, 20, "1.5"), timeline=()))
+SHORT = replace(
+    EMPTY,
+    ltot=replace(NOT_LTOT, covered_days_90=6),
+    mme=mme(order(1, "oxycodone", 5, 20, "1.5"), timeline=()),
+)
 CANNOT_TELL = replace(
     COMPLETE,
     ltot=UNTOLD,
     mme=mme(current=None, complete=False, sig_max=None, avg_90=None, peak_90=None, own=None, outside=None),
     sources=failed("MedicationRequest"),
-    gaps=tuple(replace(g, status=Status.UNKNOWN, text="Medication orders could not be read") for g in GAPS[:2]),
+    gaps=tuple(
+        replace(g, status=Status.UNKNOWN, text="Medication orders could not be read") for g in GAPS[:2]
+    ),
     overlaps=(),
 )
 UNCOUNTABLE = replace(

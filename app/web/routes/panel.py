@@ -10,7 +10,7 @@ from app.clinical.as_json import as_json
 from app.jobs.open_panel import OpenedPanel, open_panel
 from app.jobs.tokens import end_launch
 from app.web.presenters import panel_view
-from app.web.render import render_panel, render_shell, render_state
+from app.web.render import LaunchPage, render_panel, render_shell, render_state
 from app.web.routes.context import OpenLaunch, open_launch, service_of
 from app.web.views import PanelView
 
@@ -24,14 +24,10 @@ async def page(request: Request, launch_id: str) -> Response:
     if request.query_params.get("print") or request.query_params.get("whole"):
         panel = await _panel(request, opened)
         printing = bool(request.query_params.get("print"))
-        return HTMLResponse(render_panel(_view(panel, opened), launch_id, whole=True, printing=printing))
-    return HTMLResponse(
-        render_shell(
-            launch_id,
-            fingerprint=opened.launch.patient_fingerprint,
-            idle_seconds=service_of(request).settings.idle_minutes * 60,
+        return HTMLResponse(
+            render_panel(_view(panel, opened), _page(request, opened), whole=True, printing=printing)
         )
-    )
+    return HTMLResponse(render_shell(_page(request, opened)))
 
 
 @router.get("/content")
@@ -41,7 +37,7 @@ async def content(request: Request, launch_id: str) -> Response:
     panel = await _panel(request, opened)
     if request.headers.get("accept", "").startswith("application/json"):
         return Response(msgspec.json.encode(as_json(panel.evaluation)), media_type="application/json")
-    return HTMLResponse(render_panel(_view(panel, opened), launch_id))
+    return HTMLResponse(render_panel(_view(panel, opened), _page(request, opened)))
 
 
 @router.post("/keep")
@@ -61,6 +57,14 @@ async def end(request: Request, launch_id: str) -> Response:
 
 async def _panel(request: Request, opened: OpenLaunch) -> OpenedPanel:
     return await open_panel(service_of(request), opened.tenant, opened.launch, opened.cookie)
+
+
+def _page(request: Request, opened: OpenLaunch) -> LaunchPage:
+    return LaunchPage(
+        opened.launch.id,
+        fingerprint=opened.launch.patient_fingerprint,
+        idle_seconds=service_of(request).settings.idle_minutes * 60,
+    )
 
 
 def _view(panel: OpenedPanel, opened: OpenLaunch) -> PanelView:

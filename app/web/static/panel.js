@@ -2,7 +2,7 @@
 (() => {
   const body = document.body, panel = document.getElementById("panel");
   const live = document.getElementById("live"), idle = document.getElementById("idle");
-  const { fragment, extend, end, patient } = body.dataset;
+  const { content, keep, end, patient } = body.dataset;
   const idleMs = Number(body.dataset.idle) * 1000;
   const warnMs = Math.min(120000, idleMs / 2);
   let contact = Date.now(), over = false, clock = 0;
@@ -14,11 +14,17 @@
   });
 
   function show(html) {
-    panel.innerHTML = html;
+    const parsed = new DOMParser().parseFromString(html, "text/html");
+    panel.replaceChildren(...(parsed.querySelector("main") || parsed.body).childNodes);
     panel.removeAttribute("aria-busy");
+    const banner = panel.querySelector(".banner");
+    if (banner) {
+      document.querySelector("body > .banner")?.remove();
+      body.prepend(banner);
+    }
     if (panel.querySelector("[data-leaving]")) leave();
     const shown = panel.querySelector("[data-announce]");
-    const heading = panel.querySelector("h2");
+    const heading = panel.querySelector("h1, h2");
     say(shown ? shown.dataset.announce : heading ? heading.textContent : "");
   }
 
@@ -45,7 +51,7 @@
       if (seconds === 4) say("Still reading the chart");
     }, 1000);
     try {
-      const answer = await ask(fragment, "GET");
+      const answer = await ask(content, "GET");
       const type = answer.headers.get("content-type") || "";
       if (!type.startsWith("text/html")) throw new Error("not a page");
       const html = await answer.text();
@@ -62,7 +68,7 @@
     idle.hidden = true;
     contact = Date.now();
     try {
-      const answer = await ask(extend, "POST");
+      const answer = await ask(keep, "POST");
       if (answer.status === 401 || answer.status === 403 || answer.status === 409) show(await answer.text());
     } catch { /* the server's own clock decides; the next request tells */ }
   }
