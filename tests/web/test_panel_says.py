@@ -1,0 +1,224 @@
+"""What the clinician reads in each state of the panel."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.clinical.evaluation import Status
+from app.web.presenters import banner, panel_view
+from app.web.render import render_shell
+from fhir_mappings.facts import Source
+from tests.web import samples
+from tests.web.reading import panel, read
+
+
+def test_complete_chart_answers_first_then_number_then_gaps() -> None:
+    seen = panel(samples.COMPLETE).glance
+    order = [
+        "Rivera, Maria · 14 Mar 1961 (65 y) · F · MRN …4417",
+        "Long-term opioid therapy: yes 84 of the last 90 days covered, since 29 Aug 2025.",
+        "80 MME/day today",
+        "Needs action (4) 4 items need action: 2 overdue, 1 cannot tell, 1 due soon.",
+        "Overdue Naloxone None in 24 months.",
+        "Overdue Urine drug test Older than 4 months. last 2 Aug 2025 · was due 2 Dec 2025",
+        "Cannot tell Opioid agreement Documents could not be read.",
+        "Due soon PDMP check Due in 12 days.",
+        "Up to date (2)",
+        "Overlap Benzodiazepine Lorazepam on 11 of the last 90 days. 1 Sep 2026",
+        "Risk tier: ◆ Moderate",
+        "12 months",
+        "Sources 31 medication orders, 22 fills, 18 problems · all complete · 10:42 PDT",
+        "Not included: state prescription monitoring (PDMP).",
+        "policy default 1 · MME factors cdc-2022 · codes 2026-10",
+    ]
+    places = [seen.find(part) for part in order]
+    assert -1 not in places, order[places.index(-1)]
+    assert places == sorted(places)
+    assert "At least" not in seen
+    assert "Try again" not in seen
+
+
+def test_what_is_met_is_folded_but_there() -> None:
+    page = panel(samples.COMPLETE)
+    assert "PHQ-9" not in page.glance
+    assert "Up to date PHQ-9 6 of 27. last 1 May 2026 · due 1 May 2027" in page.text
+
+
+def test_every_finding_opens_its_evidence_rule_and_source() -> None:
+    text = panel(samples.COMPLETE).text
+    assert "oxycodone 10 mg tab: 10 mg × 120 ÷ 30 d = 40 mg/d × 1.5 = 60" in text
+    assert "12 Sep 2026 to 11 Oct 2026 · Dr Ada Okafor · MedicationRequest/1 · from quantity" in text
+    assert "By each definition: D0 yes, D1 yes, D2 cannot tell." in text
+    assert "2 Aug 2025: Urine drug test, expected result (Observation/77)." in text
+    assert "Rule: Due every 12 months at low" in text
+    assert "Source: CDC 2022 guideline, recommendation 10." in text
+
+
+def test_partial_chart_says_at_least_what_is_missing_and_offers_to_try_again() -> None:
+    seen = panel(samples.PARTIAL).glance
+    assert "At least 96 MME/day today Not counted (1): tramadol 50 mg tab: the order has neither" in seen
+    assert "Up to 144 MME/day if taken as often as the directions allow." in seen
+    assert (
+        "Results did not load (the EHR did not answer in time): urine drug tests and screening scores "
+        "cannot be judged. Try again" in seen
+    )
+    assert "1 of 6 sources incomplete" in seen
+    assert "Cannot tell Urine drug test" in seen
+
+
+def test_uncounted_opioids_stand_directly_under_the_number() -> None:
+    seen = panel(samples.PARTIAL).glance
+    assert seen.index("At least 96") < seen.index("Not counted (1)") < seen.index("At or above the 90 mark")
+
+
+@pytest.mark.parametrize("kind", [source.kind for source in samples.SOURCES])
+def test_each_failed_source_is_announced(kind: str) -> None:
+    shown = panel(replace(samples.COMPLETE, sources=samples.failed(kind)))
+    assert "did not load (the EHR did not answer in time)" in shown.glance
+    assert "all complete" not in shown.glance
+    assert "incomplete: the EHR did not answer in time" in shown.text
+
+
+def test_truncated_source_is_not_called_loaded() -> None:
+    sources = (Source("Observation", 400, complete=False, problem="more than 400 results"),)
+    seen = panel(replace(samples.COMPLETE, sources=sources)).glance
+    assert "Results did not load completely (more than 400 results)" in seen
+
+
+def test_source_the_site_does_not_offer_is_not_included_rather_than_failed() -> None:
+    sources = (*samples.SOURCES, Source("Consent", complete=False, connected=False))
+    seen = panel(replace(samples.COMPLETE, sources=sources)).glance
+    assert "Not included: consents, state prescription monitoring (PDMP)." in seen
+    assert "did not load" not in seen
+
+
+def test_empty_and_complete_chart_says_what_was_read() -> None:
+    seen = panel(samples.EMPTY).glance
+    assert "Long-term opioid therapy: no" in seen
+    assert "0 MME/day today" in seen
+    assert "No opioid in use: 31 medication orders and 22 fills read, all complete." in seen
+    assert "No item needs action." in seen
+    assert "12 months" not in seen
+
+
+def test_all_ended_names_the_last_day_with_supply() -> None:
+    seen = panel(samples.ENDED).glance
+    assert "0 MME/day today" in seen
+    assert "Every opioid order is known to have ended; the last day with supply was 4 Mar 2026." in seen
+
+
+def test_short_therapy_is_no_with_its_number() -> None:
+    seen = panel(samples.SHORT).glance
+    assert "Long-term opioid therapy: no 6 of the last 90 days covered." in seen
+    assert "5 MME/day today" in seen
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [("hospice", "hospice care"), ("cancer", "active cancer"), ("sickle-cell", "sickle cell disease")],
+)
+def test_excluded_patient_shows_reason_evidence_and_keeps_safety(state: str, text: str) -> None:
+    seen = panel(samples.STATES[state]).glance
+    assert f"Dose prompts do not apply: {text} (Condition/4, since 2 Apr 2023)." in seen
+    assert "Safety items are still shown." in seen
+    assert "Overdue Naloxone" in seen
+
+
+def test_unread_orders_give_no_number_and_no_no() -> None:
+    seen = panel(samples.CANNOT_TELL).glance
+    assert "Long-term opioid therapy: cannot tell 28 days of the last 90 known to be covered" in seen
+    assert "MME cannot be calculated Not enough of the chart was read to say." in seen
+    assert "Medication orders did not load" in seen
+    assert "MME/day today" not in seen
+    assert "No opioid" not in seen
+
+
+def test_unproven_zero_is_not_shown_as_zero() -> None:
+    unproven = replace(samples.EMPTY, mme=replace(samples.EMPTY.mme, complete=False))
+    seen = panel(unproven).glance
+    assert "MME cannot be calculated" in seen
+    assert "0 MME" not in seen
+
+
+def test_only_uncountable_opioids_give_no_number() -> None:
+    seen = panel(samples.UNCOUNTABLE).glance
+    assert "MME cannot be calculated Not counted (1): tramadol 50 mg tab: the order has neither" in seen
+    assert "MME/day today" not in seen
+
+
+def test_buprenorphine_alone_is_no_unknown() -> None:
+    seen = panel(samples.BUPRENORPHINE).glance
+    assert "Buprenorphine only: no MME" in seen
+    assert "buprenorphine 8 mg film: buprenorphine has no MME factor" in seen
+    assert "cannot be calculated" not in seen
+
+
+def test_high_dose_names_the_mark_and_gives_no_target() -> None:
+    seen = panel(samples.HIGH).glance
+    assert "480 MME/day today" in seen
+    assert "At or above the 90 mark." in seen
+    assert "Of this, 120 MME/day prescribed elsewhere." in seen
+    assert "Review benefits and risks with the patient" in seen
+
+
+def test_safety_items_come_first_within_their_status() -> None:
+    unsafe = tuple(replace(gap, status=Status.OVERDUE, safety=gap.id == "G06") for gap in samples.GAPS)
+    view = panel_view(replace(samples.COMPLETE, gaps=unsafe), samples.PERSON, samples.NOW)
+    assert view.gaps.needs_action[0].title == "PEG"
+
+
+def test_print_view_opens_every_why_and_says_when_and_that_it_is_no_record() -> None:
+    page = panel(samples.COMPLETE, printing=True)
+    assert page.glance == page.text
+    assert "Printed 21 Sep 2026 10:42 PDT, chart as of 21 Sep 2026. Not the legal record." in page.glance
+
+
+def test_banner_names_the_patient_and_the_full_number_when_the_ehr_shows_none() -> None:
+    seen = read(render_shell(samples.PAGE, banner(samples.PERSON, samples.AS_OF, full=True))).glance
+    assert seen.startswith("Rivera, Maria · 14 Mar 1961 (65 y) · F · MRN 00194417")
+
+
+def test_banner_says_what_is_not_recorded_and_that_a_person_has_died() -> None:
+    bare = replace(samples.PERSON, display="", birth_date=None, mrn="", sex="", deceased=True)
+    shown = read(render_shell(samples.PAGE, banner(bare, samples.AS_OF, full=False))).glance
+    assert shown.startswith("Name not recorded · birth date not recorded · Deceased")
+
+
+def test_first_paint_has_a_way_on_without_script() -> None:
+    html = render_shell(samples.PAGE)
+    assert "Reading the chart" in read(html).glance
+    assert '<noscript><p><a class="button" href="/p/l1?whole=1">Show the panel</a></p></noscript>' in html
+
+
+def test_summary_is_plain_text_with_date_source_and_uncertainty_but_no_name() -> None:
+    text = panel_view(samples.PARTIAL, samples.PERSON, samples.NOW).summary
+    assert text.splitlines() == [
+        "Opioid therapy summary, as of 21 Sep 2026",
+        "Long-term opioid therapy: yes. 84 of the last 90 days covered, since 29 Aug 2025.",
+        "At least 96 MME/day today.",
+        "Not counted: tramadol 50 mg tab: the order has neither quantity nor dose",
+        "Overdue: Naloxone. None in 24 months.",
+        "Cannot tell: Urine drug test. Results could not be read.",
+        "Cannot tell: Opioid agreement. Documents could not be read.",
+        "Due soon: PDMP check. Due in 12 days. (last 3 Jul 2026 · due 3 Oct 2026)",
+        "Overlap: Benzodiazepine. Lorazepam on 11 of the last 90 days.",
+        "Not fully read: results.",
+        (
+            "Source: LtOT Panel, from the chart as read 21 Sep 2026 10:42 PDT "
+            "(code 1.0.0, policy default 1, factors cdc-2022, valuesets 2026-10)."
+        ),
+    ]
+
+
+def test_live_region_text_counts_what_needs_action() -> None:
+    view = panel_view(samples.COMPLETE, samples.PERSON, samples.NOW)
+    assert view.announcement == "Panel loaded. 4 items need action: 2 overdue, 1 cannot tell, 1 due soon."
+
+
+@pytest.mark.parametrize("state", samples.STATES)
+def test_every_state_of_a_finding_is_a_word_beside_its_shape(state: str) -> None:
+    view = panel_view(samples.STATES[state], samples.PERSON, samples.NOW)
+    groups = view.gaps
+    for row in (*groups.needs_action, *groups.up_to_date, *groups.set_apart, *view.overlaps, view.risk):
+        assert row.word
+        assert row.tone.shape in "●◆✓■?"
