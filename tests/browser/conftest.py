@@ -28,7 +28,7 @@ class Site:
         self.base = ""
         self.banner_known = False
         self.failures: list[str] = []
-        self.post_status = 204
+        self.post_state = ""
         self.delay = 0.0
         self.idle_seconds = 900
         self.posts: list[str] = []
@@ -64,7 +64,9 @@ class Site:
 
     def post(self, request: Request) -> Response:
         self.posts.append(request.url.path.rsplit("/", 1)[1])
-        return Response(status_code=self.post_status)
+        return (
+            HTMLResponse(render_state(self.post_state), 401) if self.post_state else Response(status_code=204)
+        )
 
     def app(self, base_url: str) -> SecurityHeaders:
         routes = [
