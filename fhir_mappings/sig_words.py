@@ -28,11 +28,6 @@ _MONTHS = {
     name: number
     for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)  # noqa: SIM905
 }
-    m: n
-    for n, m in enumerate(
-        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
-    )
-}
 
 # What vendors append to the directions, and comments that change no dose.
 _APPENDED = tuple(
@@ -46,7 +41,7 @@ _APPENDED = tuple(
         r"\(\s*(?:" + _SPELLED + r")\s*\)",
         r"\(\s*(?:total\s*)?\d[\d,.]*\s*(?:mg|mcg|g|ml|units?)\s*(?:total)?\s*\)",
         r"\bdo not (?:crush|chew|cut|break|split|drive|drink|take with alcohol|stop)[^.;,]*"
-        + r"(?:,\s*(?:chew|break|or split|split|cut|or chew|or cut|or drive)[^.;,]*)*",
+        r"(?:,\s*(?:chew|break|or split|split|cut|or chew|or cut|or drive)[^.;,]*)*",
         r"\bmust last (?:\d+|\w+) days?|\bthirty day supply|\b\d+[- ]days? supply",
         r"\b(?:fill|do not fill|dnf|may fill|ok to fill)(?: on| until| before| after| or after)*\s*[\d/.\-]+",
         r"\bmay cause \w+[^.;]*|\bcaution:?[^.;]*|\bavoid (?:alcohol|driving)[^.;]*",

@@ -112,7 +112,10 @@ class NameIndex:
             if not classes:
                 return None
             return NamedDrug(
-                Drug("", "NAME", text, names[0], classes=frozenset().union(*classes)), certain=True
+                Drug(
+                    "", "NAME", text, names[0], classes=frozenset(word for group in classes for word in group)
+                ),
+                certain=True,
             )
         return self._opioid(text, opioids)
 
