@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from app.clinical.evaluation import Evaluation, Mme
-from app.web.presenters_why import contribution_detail, uncounted_line
+from app.web.presenters_why import contribution_detail, method_words, uncounted_line
 from app.web.views import Bar, DoseLine, Number, Tone, Why
 from app.web.wording import amount, day, plain, rounded, source_name
 
@@ -76,12 +76,18 @@ def _notes(evaluation: Evaluation, marks: tuple[int, ...]) -> tuple[str, ...]:
         notes.append(_why_zero(evaluation))
     if current is None and not mme.uncounted and not mme.flags:
         notes.append("Not enough of the chart was read to say.")
+    if current and not mme.complete and not mme.uncounted:
+        notes.append("Not everything could be read; the true number may be higher.")
     if mme.sig_max is not None and mme.sig_max > (current or 0) * _WORTH_SAYING:
         notes.append(f"Up to {amount(mme.sig_max)} {_UNIT} if taken as often as the directions allow.")
     if mme.outside:
         notes.append(f"Of this, {amount(mme.outside)} {_UNIT} prescribed elsewhere.")
     if "buprenorphine" in mme.flags and not any(one.ingredient == "buprenorphine" for one in mme.uncounted):
         notes.append("Buprenorphine has no MME factor and is not in the sum.")
+    if methods := sorted({method_words(one.method) for one in mme.contributions}):
+        notes.append(
+            f"Counted {', '.join(methods)}; factors {evaluation.versions.get('factors', 'not named')}."
+        )
     trend = [
         f"{label} {amount(value)}"
         for label, value in (("90-day average", mme.avg_90), ("highest day in 90 days", mme.peak_90))

@@ -43,9 +43,14 @@ def uncounted_line(missing: Uncounted) -> str:
     return f"{missing.drug_name or missing.ingredient}: {missing.text.rstrip('.')}"
 
 
+def method_words(method: str) -> str:
+    """How one line of the sum was made; an unknown method by its own name."""
+    return _METHODS.get(method, f"by {method}")
+
+
 def contribution_detail(counted: Contribution) -> str:
     """When, by whom, from which order, and how one line of the sum was made."""
-    parts = [_dates(counted), counted.prescriber, counted.ref, _METHODS.get(counted.method, counted.method)]
+    parts = [_dates(counted), counted.prescriber, counted.ref, method_words(counted.method)]
     if counted.prn:
         parts.append("as needed")
     if counted.outside:

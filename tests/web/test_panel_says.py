@@ -107,6 +107,18 @@ def test_all_ended_names_the_last_day_with_supply() -> None:
     assert "Every opioid order is known to have ended; the last day with supply was 4 Mar 2026." in seen
 
 
+def test_method_and_factor_table_are_named_beside_the_number() -> None:
+    seen = panel(samples.COMPLETE).glance
+    assert "Counted from quantity and days' supply; factors cdc-2022." in seen
+
+
+def test_number_of_a_chart_read_in_part_says_that_it_may_be_higher() -> None:
+    partly = replace(samples.COMPLETE, mme=replace(samples.COMPLETE.mme, complete=False))
+    seen = panel(partly).glance
+    assert "At least 80 MME/day today" in seen
+    assert "Not everything could be read; the true number may be higher." in seen
+
+
 def test_short_therapy_is_no_with_its_number() -> None:
     seen = panel(samples.SHORT).glance
     assert "Long-term opioid therapy: no 6 of the last 90 days covered." in seen

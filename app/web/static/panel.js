@@ -101,7 +101,10 @@
     const hit = event.target.closest("[data-retry],[data-copy],[data-print],#stay");
     if (!hit) return;
     if (hit.id === "stay") stay();
-    else if ("copy" in hit.dataset) copy().then(() => { hit.textContent = live.textContent; });
+    else if ("copy" in hit.dataset) copy().then(() => {
+      hit.textContent = live.textContent;
+      setTimeout(() => { hit.textContent = "Copy summary"; }, 4000);
+    });
     else if ("print" in hit.dataset) window.print();
     else { event.preventDefault(); load(); }
   });
