@@ -17,13 +17,21 @@ _LOOKS = {
     Status.NOT_APPLICABLE: (Tone.INFO, "Does not apply"),
 }
 _OPEN = (Status.OVERDUE, Status.UNKNOWN, Status.DUE_SOON)
+_UNKNOWN_ROWS = 4
 _SET_APART = (Status.DEFERRED, Status.EXCLUDED, Status.NOT_APPLICABLE)
 
 
 def gap_groups(gaps: tuple[Gap, ...]) -> GapGroups:
-    """The gaps in reading order, safety items first within each status."""
+    """The gaps in reading order, safety items first within each status.
+
+    More than four findings that cannot be told, and are no safety items, share one line.
+    """
+    crowd = [gap for gap in gaps if gap.status is Status.UNKNOWN and not gap.safety]
+    folded = tuple(crowd) if len(crowd) > _UNKNOWN_ROWS else ()
     return GapGroups(
-        needs_action=_rows(gaps, _OPEN),
+        open_count=sum(gap.status in _OPEN for gap in gaps),
+        needs_action=_rows(tuple(gap for gap in gaps if gap not in folded), _OPEN),
+        cannot_tell=_rows(folded, _OPEN),
         tally=tally(gaps),
         up_to_date=_rows(gaps, (Status.MET,)),
         set_apart=_rows(gaps, _SET_APART),

@@ -22,7 +22,7 @@ def summary_text(
     ]
     lines += [f"Not counted: {missing}" for missing in number.uncounted]
     lines += [f"Excluded from dose prompts: {sentence(found.text)}" for found in evaluation.exclusions]
-    lines += [_finding(row) for row in gaps.needs_action]
+    lines += [_finding(row) for row in (*gaps.needs_action, *gaps.cannot_tell)]
     lines += [f"Overlap: {phrase(found.kind)}. {sentence(found.text)}" for found in evaluation.overlaps]
     incomplete = _names(s.kind for s in evaluation.sources if s.connected and not s.complete)
     if incomplete:

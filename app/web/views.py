@@ -102,9 +102,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class GapGroups:
-    """Care gaps in the order in which they are read."""
+    """Care gaps in the order in which they are read.
 
+    cannot_tell: findings that would crowd out what is overdue; folded into one line that names each of them.
+    """
+
+    open_count: int
     needs_action: tuple[Finding, ...]
+    cannot_tell: tuple[Finding, ...]
     tally: str
     up_to_date: tuple[Finding, ...]
     set_apart: tuple[Finding, ...]

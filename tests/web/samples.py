@@ -253,6 +253,16 @@ HIGH = replace(
     mme=mme(order(1, "oxycodone", 30, 240, "1.5"), order(2, "morphine", 60, 60, "1"), outside=Fraction(120)),
     gaps=(gap("G16", "high dose", Status.OVERDUE, "Review benefits and risks with the patient"), *GAPS),
 )
+CROWDED = replace(
+    PARTIAL,
+    gaps=(
+        *PARTIAL.gaps,
+        *(gap(f"G{n}", name, Status.UNKNOWN, "No data source") for n, name in enumerate(
+            ("GAD-7", "PTSD screen", "opioid risk tool", "alcohol screen", "pill count", "sleep apnoea screen"), 30
+        )),
+        *(gap(f"G{n}", f"rule {n}", Status.NOT_APPLICABLE, "Does not concern this patient") for n in range(40, 60)),
+    ),
+)  # fmt: skip
 
 
 def excluded(kind: str, text: str) -> Evaluation:
@@ -273,6 +283,7 @@ STATES: dict[str, Evaluation] = {
     "uncountable": UNCOUNTABLE,
     "buprenorphine": BUPRENORPHINE,
     "high-dose": HIGH,
+    "crowded": CROWDED,
 }
 ERROR_STATES = {
     "session-over": "LT-401",

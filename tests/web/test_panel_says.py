@@ -173,6 +173,22 @@ def test_high_dose_names_the_mark_and_gives_no_target() -> None:
     assert "Review benefits and risks with the patient" in seen
 
 
+def test_many_unknowns_share_a_line_that_names_each_and_opens_their_reasons() -> None:
+    page = panel(samples.CROWDED)
+    assert "Needs action (10) 10 items need action: 1 overdue, 8 cannot tell, 1 due soon." in page.glance
+    assert (
+        "Due soon PDMP check Due in 12 days. last 3 Jul 2026 · due 3 Oct 2026 Why : PDMP check (G01) "
+        "? Cannot tell Urine drug test, Opioid agreement, GAD-7," in page.glance
+    )
+    assert "? Cannot tell GAD-7 No data source." in page.text
+
+
+def test_safety_item_that_cannot_be_told_keeps_its_own_row() -> None:
+    gaps = tuple(replace(gap, safety=gap.id == "G05") for gap in samples.CROWDED.gaps)
+    seen = panel(replace(samples.CROWDED, gaps=gaps)).glance
+    assert "? Cannot tell Opioid agreement Documents could not be read." in seen
+
+
 def test_safety_items_come_first_within_their_status() -> None:
     unsafe = tuple(replace(gap, status=Status.OVERDUE, safety=gap.id == "G06") for gap in samples.GAPS)
     view = panel_view(replace(samples.COMPLETE, gaps=unsafe), samples.PERSON, samples.NOW)
@@ -231,6 +247,13 @@ def test_live_region_text_counts_what_needs_action() -> None:
 def test_every_state_of_a_finding_is_a_word_beside_its_shape(state: str) -> None:
     view = panel_view(samples.STATES[state], samples.PERSON, samples.NOW)
     groups = view.gaps
-    for row in (*groups.needs_action, *groups.up_to_date, *groups.set_apart, *view.overlaps, view.risk):
+    for row in (
+        *groups.needs_action,
+        *groups.cannot_tell,
+        *groups.up_to_date,
+        *groups.set_apart,
+        *view.overlaps,
+        view.risk,
+    ):
         assert row.word
         assert row.tone.shape in "●◆✓■?"
