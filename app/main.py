@@ -22,7 +22,7 @@ from app.web.cookies import LaunchCookies
 from app.web.limits import RateLimit
 from app.web.render import STATIC_FOLDER, STATIC_PATH, render_state
 from app.web.routes import health, launch, panel
-from app.web.security import SameOriginGuard, SecurityHeaders
+from app.web.security import SecuredApp
 
 LAUNCHES_PER_MINUTE = 120
 log = structlog.get_logger()
@@ -37,7 +37,14 @@ def create_app(service: Service, *, launches_per_minute: int = LAUNCHES_PER_MINU
         yield
         await service.close()
 
-    app = FastAPI(title="LtOT Panel", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = SecuredApp(
+        base_url=service.settings.base_url,
+        title="LtOT Panel",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+    )
     app.state.service = service
     app.state.cookies = LaunchCookies()
     app.state.limits = RateLimit(launches_per_minute)
@@ -47,8 +54,6 @@ def create_app(service: Service, *, launches_per_minute: int = LAUNCHES_PER_MINU
     app.add_exception_handler(LtotError, _refused)
     app.add_exception_handler(HTTPException, _no_page)
     app.add_exception_handler(Exception, _broken)
-    app.add_middleware(SameOriginGuard, base_url=service.settings.base_url)
-    app.add_middleware(SecurityHeaders, https=service.settings.base_url.startswith("https:"))
     return app
 
 

@@ -1,15 +1,17 @@
 """Headers on every response, and the refusal of unsafe requests from other origins.
 
-`SecurityHeaders` must be the outermost layer, so that error responses carry the headers too.  What a page may
-be framed by is decided per response: a route that knows its tenant calls `allow_frames`; all others stay 'none'.
+What a page may be framed by is decided per response: a route that knows its tenant calls `allow_frames`; all
+others stay 'none'.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
+from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
@@ -142,3 +144,15 @@ class SameOriginGuard:
             await self._refuse()(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+class SecuredApp(FastAPI):
+    """An application whose headers are the outermost layer: even an unexpected error carries them."""
+
+    def __init__(self, *, base_url: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._https = base_url.startswith("https:")
+        self.add_middleware(SameOriginGuard, base_url=base_url)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return SecurityHeaders(super().build_middleware_stack(), https=self._https)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
@@ -14,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.web.presenters import banner, panel_view
 from app.web.render import STATIC_FOLDER, STATIC_PATH, LaunchPage, render_panel, render_shell, render_state
-from app.web.security import SameOriginGuard, SecurityHeaders
+from app.web.security import SecuredApp
 from tests.chromium import browser, context, page
 from tests.web.samples import AS_OF, ERROR_STATES, NOW, PERSON, STATES
 
@@ -68,7 +67,7 @@ class Site:
             HTMLResponse(render_state(self.post_state), 401) if self.post_state else Response(status_code=204)
         )
 
-    def app(self, base_url: str) -> SecurityHeaders:
+    def app(self) -> SecuredApp:
         routes = [
             Route("/p/{state}", self.shell),
             Route("/p/{state}/content", self.content),
@@ -77,7 +76,7 @@ class Site:
             Route("/state/{state}", self.error),
             Mount(STATIC_PATH, StaticFiles(directory=STATIC_FOLDER)),
         ]
-        return SecurityHeaders(SameOriginGuard(Starlette(routes=routes), base_url=base_url), https=False)
+        return SecuredApp(base_url="http://127.0.0.1", routes=routes)
 
 
 @pytest.fixture
@@ -85,9 +84,7 @@ def site() -> Iterator[Site]:
     """The samples served on a free loopback port."""
     shown = Site()
     server = uvicorn.Server(
-        uvicorn.Config(
-            shown.app("http://127.0.0.1"), host="127.0.0.1", port=0, log_level="error", lifespan="off"
-        )
+        uvicorn.Config(shown.app(), host="127.0.0.1", port=0, log_level="error", lifespan="off")
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

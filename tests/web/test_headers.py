@@ -4,14 +4,13 @@ from collections.abc import Awaitable, Callable
 
 import httpx2
 import pytest
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from app.web.render import STATIC_FOLDER, STATIC_PATH, static_url
-from app.web.security import SameOriginGuard, SecurityHeaders, allow_frames, check_frame_origin
+from app.web.security import SecuredApp, allow_frames, check_frame_origin
 
 BASE = "https://ltot.example.org"
 
@@ -23,6 +22,10 @@ async def _framed(request: Request) -> Response:
 
 async def _broken(request: Request) -> Response:
     raise RuntimeError
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return PlainTextResponse("LT-900", 500)
 
 
 async def _changes(request: Request) -> Response:
@@ -39,22 +42,25 @@ Ask = Callable[..., Awaitable[httpx2.Response]]
 @pytest.fixture
 def ask() -> Ask:
     """Send one request to a small app behind the product's layers."""
-    inner = Starlette(
-        routes=[
-            Route("/framed", _framed),
-            Route("/broken", _broken),
-            Route("/jwks", _keys),
-            Route("/change", _changes, methods=["POST", "PUT", "PATCH", "DELETE", "GET"]),
-            Mount(STATIC_PATH, StaticFiles(directory=STATIC_FOLDER)),
-        ]
-    )
+
+    def app(base_url: str) -> SecuredApp:
+        return SecuredApp(
+            base_url=base_url,
+            exception_handlers={Exception: _refused},
+            routes=[
+                Route("/framed", _framed),
+                Route("/broken", _broken),
+                Route("/jwks", _keys),
+                Route("/change", _changes, methods=["POST", "PUT", "PATCH", "DELETE", "GET"]),
+                Mount(STATIC_PATH, StaticFiles(directory=STATIC_FOLDER)),
+            ],
+        )
 
     async def send(
-        path: str, method: str = "GET", headers: dict[str, str] | None = None, https: bool = True
+        path: str, method: str = "GET", headers: dict[str, str] | None = None, base_url: str = BASE
     ) -> httpx2.Response:
-        app = SecurityHeaders(SameOriginGuard(inner, base_url=BASE), https=https)
-        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx2.AsyncClient(transport=transport, base_url=BASE) as client:
+        transport = httpx2.ASGITransport(app=app(base_url), raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url=base_url) as client:
             return await client.request(method, path, headers=headers)
 
     return send
@@ -99,7 +105,7 @@ async def test_pages_are_not_stored_and_own_files_are(ask: Ask) -> None:
 
 
 async def test_plain_http_of_the_demo_does_not_ask_for_https(ask: Ask) -> None:
-    assert "strict-transport-security" not in (await ask("/framed", https=False)).headers
+    assert "strict-transport-security" not in (await ask("/framed", base_url="http://127.0.0.1:8000")).headers
 
 
 @pytest.mark.parametrize(
