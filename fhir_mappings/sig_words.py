@@ -40,8 +40,10 @@ _APPENDED = tuple(
         r"#\s*\d+\b",
         r"\(\s*(?:" + _SPELLED + r")\s*\)",
         r"\(\s*(?:total\s*)?\d[\d,.]*\s*(?:mg|mcg|g|ml|units?)\s*(?:total)?\s*\)",
-        r"\bdo not (?:crush|chew|cut|break|split|drive|drink|take with alcohol|stop)[^.;,]*"
-        r"(?:,\s*(?:chew|break|or split|split|cut|or chew|or cut|or drive)[^.;,]*)*",
+        (
+            r"\bdo not (?:crush|chew|cut|break|split|drive|drink|take with alcohol|stop)[^.;,]*"
+            r"(?:,\s*(?:chew|break|or split|split|cut|or chew|or cut|or drive)[^.;,]*)*"
+        ),
         r"\bmust last (?:\d+|\w+) days?|\bthirty day supply|\b\d+[- ]days? supply",
         r"\b(?:fill|do not fill|dnf|may fill|ok to fill)(?: on| until| before| after| or after)*\s*[\d/.\-]+",
         r"\bmay cause \w+[^.;]*|\bcaution:?[^.;]*|\bavoid (?:alcohol|driving)[^.;]*",

@@ -1,0 +1,26 @@
+"""FHIR dates and times as local calendar dates."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, tzinfo
+from functools import lru_cache
+
+
+@lru_cache(maxsize=50_000)
+def local_date(text: str | None, zone: tzinfo) -> date | None:
+    """The calendar day at the clinic.  A year counts from 1 January, a month from its first day.
+
+    A time with an offset is moved to the clinic's zone; a time without one is taken as local.  Years outside
+    1900 to 2199 and anything unreadable give None.
+    """
+    if not text:
+        return None
+    try:
+        if len(text) <= 10:
+            day = date.fromisoformat(text + "-01-01"[len(text) - 4 :] if len(text) in {4, 7} else text)
+        else:
+            moment = datetime.fromisoformat(text)
+            day = (moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=UTC)).date()
+    except (ValueError, OverflowError):
+        return None
+    return day if 1900 <= day.year < 2200 else None

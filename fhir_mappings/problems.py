@@ -1,0 +1,59 @@
+"""Condition to problems."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from fhir_mappings import resources as r
+from fhir_mappings.dates import local_date
+from fhir_mappings.facts import Problem
+from valuesets import Terms
+
+_ACTIVE = frozenset({"active", "recurrence", "relapse"})
+_ENDED = frozenset({"inactive", "remission", "resolved"})
+_UNCONFIRMED = frozenset({"refuted", "entered-in-error", "differential", "provisional", "unconfirmed"})
+
+
+def problem_of(resource: r.Condition, ref: str, terms: Terms, zone: tzinfo) -> Problem | None:
+    """One condition; None when it was entered in error.
+
+    active None: the EHR does not say (Epic's visit diagnoses have no status).
+    """
+    verification = _codes(resource.verificationStatus)
+    if "entered-in-error" in verification:
+        return None
+    clinical = _codes(resource.clinicalStatus)
+    code = resource.code or r.Concept()
+    groups = {g for coding in code.coding for g in terms.condition_groups(coding.system, coding.code)}
+    onset = resource.onsetPeriod or r.Period(start=resource.onsetDateTime)
+    abated = resource.abatementPeriod or r.Period(start=resource.abatementDateTime)
+    abated_on = local_date(abated.start, zone)
+    active = True if clinical & _ACTIVE else False if clinical & _ENDED else None
+    return Problem(
+        ref=ref,
+        groups=frozenset(groups),
+        display=code.text
+        or next((coding.display for coding in code.coding if coding.display), "")
+        or "Unnamed problem",
+        category=_category(resource.category),
+        active=False if active is None and abated_on is not None else active,
+        confirmed=not verification & _UNCONFIRMED,
+        onset=local_date(onset.start, zone),
+        recorded=local_date(resource.recordedDate, zone),
+        abated=abated_on,
+        encounter=resource.encounter.reference if resource.encounter else None,
+    )
+
+
+def _codes(concept: r.Concept | None) -> frozenset[str]:
+    if concept is None:
+        return frozenset()
+    return frozenset({*(coding.code for coding in concept.coding), concept.text.lower()})
+
+
+def _category(categories: list[r.Concept]) -> str:
+    codes = [coding.code for concept in categories for coding in concept.coding]
+    for known in ("problem-list-item", "encounter-diagnosis", "health-concern"):
+        if known in codes:
+            return known
+    return codes[0] if codes else ""
