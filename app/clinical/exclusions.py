@@ -1,0 +1,110 @@
+"""Exclusions: conditions under which guideline dose prompts are not meant for a person.
+
+Source: CDC 2022 scope (cancer, sickle cell disease, palliative and end-of-life care) and the CDC decision-support
+guide (age, encounter counts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from app.clinical.evaluation import Exclusion
+from app.clinical.months import age_on
+from app.clinical.policy import Policy
+from fhir_mappings.facts import Facts, Problem
+
+ADULT_AGE = 18
+_ENCOUNTERS_NEEDED = 2
+_ENCOUNTER_WINDOW_DAYS = 365
+_NOT_ACTIVE_CANCER = frozenset({"active_cancer:non_melanoma_skin", "active_cancer:remission"})
+_WORDS = {
+    "cancer": "active cancer",
+    "sickle_cell": "sickle cell disease",
+    "hospice": "hospice care",
+    "palliative": "palliative care",
+    "age": f"under {ADULT_AGE} years",
+}
+
+
+def exclusions(facts: Facts, policy: Policy, as_of: date) -> tuple[Exclusion, ...]:
+    """Every exclusion the policy has on and the chart shows, with its evidence.
+
+    An empty answer proves nothing while problems were not read completely; rules must say so.
+    """
+    found = (
+        _cancer(facts, as_of),
+        _by_group("sickle_cell", facts, as_of, {"sickle_cell_disease"}),
+        _by_group("hospice", facts, as_of, {"hospice"}),
+        _by_group("palliative", facts, as_of, {"palliative_care"}),
+        _age(facts, as_of),
+    )
+    return tuple(one for one in found if one is not None and policy.exclusions[one.kind])
+
+
+def active_problems(facts: Facts, as_of: date, groups: Iterable[str]) -> list[Problem]:
+    """Confirmed problems of these groups that began by `as_of` and are not known to have ended, by reference."""
+    wanted = frozenset(groups)
+    return sorted(
+        (problem for problem in facts.problems if wanted & problem.groups and is_active(problem, as_of)),
+        key=lambda problem: problem.ref,
+    )
+
+
+def is_active(problem: Problem, as_of: date) -> bool:
+    """Not refuted, not ended by `as_of`, and not recorded later.  No status counts as active."""
+    if not problem.confirmed or (began(problem) or as_of) > as_of:
+        return False
+    if problem.abated is not None:
+        return problem.abated > as_of
+    return problem.active is not False
+
+
+def began(problem: Problem) -> date | None:
+    return problem.onset or problem.recorded
+
+
+def _cancer(facts: Facts, as_of: date) -> Exclusion | None:
+    """On the problem list, or a diagnosis at two visits in twelve months, or pain from a neoplasm."""
+    candidates = [
+        problem
+        for problem in active_problems(facts, as_of, {"active_cancer", "cancer_pain"})
+        if not _NOT_ACTIVE_CANCER & problem.groups or "cancer_pain" in problem.groups
+    ]
+    listed = [problem for problem in candidates if problem.category != "encounter-diagnosis"]
+    start = as_of - timedelta(days=_ENCOUNTER_WINDOW_DAYS)
+    at_visits = [
+        problem
+        for problem in candidates
+        if problem.category == "encounter-diagnosis" and (problem.recorded or problem.onset or as_of) >= start
+    ]
+    days = {problem.recorded or problem.onset or problem.encounter or problem.ref for problem in at_visits}
+    return _exclusion("cancer", listed or (at_visits if len(days) >= _ENCOUNTERS_NEEDED else []))
+
+
+def _by_group(kind: str, facts: Facts, as_of: date, groups: set[str]) -> Exclusion | None:
+    problems = active_problems(facts, as_of, groups)
+    if problems:
+        return _exclusion(kind, problems)
+    events = sorted(
+        (event.when, event.ref)
+        for event in facts.events
+        if groups & event.elements and event.done and event.when is not None and event.when <= as_of
+    )
+    if not events:
+        return None
+    return Exclusion(kind, _WORDS[kind], tuple(ref for _, ref in events), events[0][0])
+
+
+def _exclusion(kind: str, problems: list[Problem]) -> Exclusion | None:
+    if not problems:
+        return None
+    since = min((start for problem in problems if (start := began(problem))), default=None)
+    return Exclusion(kind, _WORDS[kind], tuple(problem.ref for problem in problems), since)
+
+
+def _age(facts: Facts, as_of: date) -> Exclusion | None:
+    born = facts.person.birth_date
+    if born is None or age_on(born, as_of) >= ADULT_AGE:
+        return None
+    return Exclusion("age", _WORDS["age"], (f"Patient/{facts.person.id}",), None)

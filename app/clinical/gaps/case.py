@@ -1,0 +1,233 @@
+"""The shape of a care-gap rule: a case goes in, a finding with evidence comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from enum import StrEnum
+
+from app.clinical.evaluation import Colour, Evidence, Exclusion, Gap, Ltot, LtotStatus, Mme, Risk, Status
+from app.clinical.overlaps import Overlap
+from app.clinical.policy import Policy
+from app.clinical.records import Record, RecordKind
+from app.clinical.words import day, joined
+from fhir_mappings.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One patient on one day, with what has been derived before the rules run."""
+
+    facts: Facts
+    policy: Policy
+    as_of: date
+    mme: Mme
+    ltot: Ltot
+    risk: Risk
+    exclusions: tuple[Exclusion, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
+    records: tuple[Record, ...] = ()
+
+    def noted(self, kind: RecordKind, gap: str = "") -> Record | None:
+        """The newest record of a kind for a rule, up to `as_of`."""
+        found = [r for r in self.records if r.kind is kind and r.gap == gap and r.on <= self.as_of]
+        return max(found, default=None)
+
+    @property
+    def opioid_in_use(self) -> bool | None:
+        """Whether any opioid counts as in use on `as_of`; None when that cannot be told."""
+        mme = self.mme
+        if mme.contributions or any(one.active for one in mme.uncounted):
+            return True
+        return False if mme.complete and mme.current == 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule found.  colour: only where it differs from the status's own."""
+
+    status: Status
+    text: str
+    evidence: tuple[Evidence, ...]
+    due: date | None = None
+    last: date | None = None
+    colour: Colour | None = None
+
+    def also(self, *more: Evidence) -> Finding:
+        """The same finding with more evidence."""
+        return replace(self, evidence=(*self.evidence, *more))
+
+
+class Scope(StrEnum):
+    """Whom a rule concerns: everyone, people with an opioid in use, people on long-term opioid therapy."""
+
+    EVERYONE = "everyone"
+    OPIOID = "opioid"
+    LTOT = "ltot"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One care-gap rule.
+
+    dose: about the dose, so an exclusion takes it away.  safety: listed first.  interval: the policy's interval
+    it follows.  sentence: the rule in words; {names} are numbers of the policy.
+    """
+
+    id: str
+    name: str
+    check: Callable[[Case], Finding]
+    scope: Scope
+    sentence: str
+    source: str
+    interval: str = ""
+    dose: bool = False
+    safety: bool = False
+
+    def words(self, policy: Policy) -> str:
+        """The rule in one sentence, with the numbers of this policy."""
+        names: dict[str, object] = dict(policy.gaps[self.id].numbers)
+        names["lower"], names["upper"] = policy.mme.thresholds[0], policy.mme.thresholds[-1]
+        if self.interval:
+            names["schedule"] = schedule(policy, self.interval)
+        return self.sentence.format(**names)
+
+
+def rule(
+    number: str,
+    name: str,
+    *,
+    scope: Scope,
+    sentence: str,
+    source: str,
+    interval: str = "",
+    dose: bool = False,
+    safety: bool = False,
+) -> Callable[[Callable[[Case], Finding]], Rule]:
+    """Make a function the check of a rule."""
+
+    def made(check: Callable[[Case], Finding]) -> Rule:
+        return Rule(number, name, check, scope, sentence, source, interval, dose, safety)
+
+    return made
+
+
+def schedule(policy: Policy, activity: str) -> str:
+    """An interval in words: "every 6 months at low, 3 at moderate and 3 at high risk"."""
+    every = policy.intervals[activity]
+    months = [(tier, every.months(tier)) for tier in ("low", "moderate", "high")]
+    if len({number for _, number in months}) == 1 and months[0][1]:
+        return f"every {months[0][1]} months"
+    parts = [f"every {number} months at {tier}" if number else f"not at {tier}" for tier, number in months]
+    return f"{joined(parts)} risk"
+
+
+# Exits
+
+
+def met(text: str, *evidence: Evidence, due: date | None = None, last: date | None = None) -> Finding:
+    return Finding(Status.MET, text, evidence, due, last)
+
+
+def due_soon(text: str, *evidence: Evidence, due: date | None = None, last: date | None = None) -> Finding:
+    """Due within the policy's notice, or done but in need of a look."""
+    return Finding(Status.DUE_SOON, text, evidence, due, last)
+
+
+def overdue(text: str, *evidence: Evidence, due: date | None = None, last: date | None = None) -> Finding:
+    return Finding(Status.OVERDUE, text, evidence, due, last)
+
+
+def unknown(
+    text: str, *evidence: Evidence, colour: Colour | None = None, last: date | None = None
+) -> Finding:
+    return Finding(Status.UNKNOWN, text, evidence, last=last, colour=colour)
+
+
+def not_applicable(text: str, *evidence: Evidence) -> Finding:
+    return Finding(Status.NOT_APPLICABLE, text, evidence)
+
+
+_COLOURS = {Status.MET: Colour.GREEN, Status.DUE_SOON: Colour.YELLOW, Status.OVERDUE: Colour.RED}
+_OPEN = (Status.OVERDUE, Status.DUE_SOON, Status.UNKNOWN)
+
+
+def apply(one: Rule, case: Case) -> Gap | None:
+    """The rule's answer for a case; None when the policy has it off or not yet begun."""
+    settings = case.policy.gaps[one.id]
+    if not settings.enabled or (settings.from_date and case.as_of < settings.from_date):
+        return None
+    finding = _outside_scope(one, case) or _excluded(one, case) or _deferred(one, case, _checked(one, case))
+    refs = dict.fromkeys(ref for item in finding.evidence for ref in item.refs)
+    return Gap(
+        id=one.id,
+        name=one.name,
+        status=finding.status,
+        colour=finding.colour or _COLOURS.get(finding.status, Colour.GREY),
+        text=finding.text,
+        rule=one.words(case.policy),
+        source=case.policy.source(f"gaps.{one.id}", one.source),
+        due=finding.due,
+        last=finding.last,
+        refs=tuple(refs),
+        evidence=finding.evidence,
+        safety=one.safety,
+    )
+
+
+def _checked(one: Rule, case: Case) -> Finding:
+    """The finding, saying so where it is not certain that the rule concerns this person."""
+    finding = one.check(case)
+    if one.scope is Scope.LTOT and case.ltot.status is LtotStatus.CANNOT_TELL:
+        return finding.also(Evidence("scope", "whether this is long-term opioid therapy cannot be told"))
+    if one.scope is Scope.OPIOID and case.opioid_in_use is None:
+        return finding.also(Evidence("scope", "whether an opioid is in use cannot be told"))
+    return finding
+
+
+def _outside_scope(one: Rule, case: Case) -> Finding | None:
+    if one.scope is Scope.LTOT and case.ltot.status is LtotStatus.NO:
+        reason = f"{case.ltot.covered_days_90} of the last 90 days covered by an opioid"
+        return not_applicable("Not on long-term opioid therapy", Evidence("scope", reason))
+    if one.scope is Scope.OPIOID and case.opioid_in_use is False:
+        return not_applicable(
+            "No opioid in use", Evidence("scope", "every opioid read is known to have ended")
+        )
+    return None
+
+
+def _excluded(one: Rule, case: Case) -> Finding | None:
+    if not one.dose or not case.exclusions:
+        return None
+    what = joined(exclusion.text for exclusion in case.exclusions)
+    evidence = [Evidence("exclusion", e.text, e.refs, e.since) for e in case.exclusions]
+    return Finding(Status.EXCLUDED, f"Does not apply: {what}", tuple(evidence))
+
+
+def _deferred(one: Rule, case: Case, finding: Finding) -> Finding:
+    put_off = case.noted(RecordKind.DEFERRAL, one.id)
+    if finding.status not in _OPEN or put_off is None or put_off.until is None or put_off.until < case.as_of:
+        return finding
+    because = f": {put_off.text}" if put_off.text else ""
+    who = f" by {put_off.author}" if put_off.author else ""
+    note = Evidence("deferral", f"deferred{who}{because}", (put_off.ref,), put_off.on)
+    text = f"Deferred until {day(put_off.until)}{because}"
+    return replace(finding, status=Status.DEFERRED, colour=None, text=text).also(note)
+
+
+def onboarding_until(case: Case, number: str) -> date | None:
+    """The last day on which something never done is not yet held against the clinic.
+
+    Known only when a joining date is: the later of joining and the rule's own start, plus the policy's grace.
+    """
+    joining = case.noted(RecordKind.JOINED)
+    if joining is None:
+        return None
+    start = max(joining.on, case.policy.gaps[number].from_date or joining.on)
+    return start + timedelta(days=case.policy.grace_days)
+
+
+def dated(found: Iterable[tuple[date | None, str, str]], as_of: date) -> list[tuple[date, str, str]]:
+    """Those with a date not after `as_of`, newest first; ties by reference, so that input order never matters."""
+    return sorted(((when, ref, text) for when, ref, text in found if when and when <= as_of), reverse=True)

@@ -1,0 +1,157 @@
+"""Rescue naloxone (G13)."""
+
+from __future__ import annotations
+
+from app.clinical.evaluation import Evidence
+from app.clinical.exclusions import active_problems
+from app.clinical.gaps.absence import absent, unproven
+from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, overdue, rule, unknown
+from app.clinical.gaps.dose import mme_words
+from app.clinical.gaps.sources import ORDERS, PROBLEMS, done_events
+from app.clinical.gaps.timed import Done, newest
+from app.clinical.months import add_months, age_on
+from app.clinical.records import RecordKind
+from app.clinical.words import amount, day, joined
+from fhir_mappings.facts import DrugFact
+
+_ALSO = ("MedicationDispense", "MedicationStatement", "Procedure", "Communication")
+_VOID = frozenset({"cancelled", "entered-in-error", "draft", "not-taken", "declined", "preparation"})
+_CONDITIONS = {
+    "opioid_use_disorder": "opioid use disorder on record",
+    "other_substance_use_disorder": "substance use disorder on record",
+    "alcohol_use_disorder": "alcohol use disorder on record",
+    "opioid_overdose": "overdose on record",
+    "other_overdose": "overdose on record",
+    "sleep_apnea": "sleep-disordered breathing",
+    "renal_impairment": "kidney disease",
+    "hepatic_impairment": "liver disease",
+    "respiratory_disease": "lung disease",
+}
+
+
+def is_rescue(drug: DrugFact) -> bool:
+    """Naloxone or nalmefene alone in a rescue form; a product combined with an opioid is none."""
+    return "naloxone_rescue" in drug.classes and not drug.is_opioid
+
+
+def _supplied(case: Case) -> list[Done]:
+    """Rescue naloxone ordered, dispensed or at home."""
+    orders = [
+        Done(order.authored or order.start, order.ref, f"{order.drug.name}, {'at home' if order.reported else 'ordered'}")
+        for order in case.facts.orders
+        if is_rescue(order.drug) and order.status not in _VOID and order.setting == "outpatient"
+        and not order.do_not_perform
+    ]  # fmt: skip
+    fills = [
+        Done(fill.when, fill.ref, f"{fill.drug.name}, dispensed")
+        for fill in case.facts.fills
+        if is_rescue(fill.drug) and fill.status not in _VOID
+    ]
+    return orders + fills
+
+
+def _offered(case: Case) -> list[Done]:
+    return [
+        Done(one.when, one.ref, one.text or "opioid safety counselling")
+        for one in done_events(case.facts, "naloxone_or_opioid_safety_education", "naloxone_offered")
+    ]
+
+
+def triggers(case: Case) -> tuple[list[Evidence], list[Evidence]]:
+    """Reasons for rescue naloxone that hold, and reasons that cannot be judged."""
+    at, mme = case.policy.number("G13", "at"), case.mme
+    hold: list[Evidence] = []
+    open_: list[Evidence] = []
+    largest = max((value for value in (mme.current, mme.sig_max) if value is not None), default=None)
+    if largest is not None and largest >= at:
+        by_directions = mme.current is None or mme.current < at
+        words = f"{amount(largest)} MME a day{' if taken as the directions allow' if by_directions else ''}"
+        hold.append(Evidence("trigger", words, tuple(c.ref for c in mme.contributions)))
+    elif largest is None or not mme.complete:
+        open_.append(Evidence("trigger", mme_words(mme)))
+    hold += [Evidence("trigger", o.text, o.refs, o.last) for o in case.overlaps if o.sedative and o.now]
+    hold += _conditions(case)
+    doubt = unproven(case.facts, PROBLEMS)
+    open_ += [doubt] if doubt else []
+    born, age = case.facts.person.birth_date, case.policy.number("G13", "age_years")
+    if born is not None and age_on(born, case.as_of) >= age:
+        hold.append(
+            Evidence("trigger", f"age {age_on(born, case.as_of)}", (f"Patient/{case.facts.person.id}",))
+        )
+    return hold, open_
+
+
+def _conditions(case: Case) -> list[Evidence]:
+    found: dict[str, list[str]] = {}
+    for group, words in _CONDITIONS.items():
+        refs = [problem.ref for problem in active_problems(case.facts, case.as_of, {group})]
+        if refs:
+            found.setdefault(words, []).extend(refs)
+    return [Evidence("trigger", words, tuple(sorted(set(refs)))) for words, refs in found.items()]
+
+
+@rule(
+    "G13",
+    "naloxone",
+    scope=Scope.OPIOID,
+    safety=True,
+    sentence="Rescue naloxone is supplied or offered within {lookback_months} months when the MME, or the MME the "
+    "directions allow, is {at} or more, with a sedative, or with a condition or age that raises the risk; "
+    "offered to everyone otherwise.",
+    source="CDC 2022 guideline, recommendation 8",
+)
+def naloxone(case: Case) -> Finding:
+    """Overdue when a reason holds and none was supplied or offered; a product with an opioid never counts."""
+    hold, open_ = triggers(case)
+    lookback = case.policy.number("G13", "lookback_months")
+    start = add_months(case.as_of, -lookback)
+    last = newest([*_supplied(case), *_offered(case)], case.as_of)
+    if last is not None and last.when is not None and last.when > start:
+        known = Evidence("naloxone", last.text, (last.ref,), last.when)
+        due = add_months(last.when, lookback)
+        return met(f"{last.text} on {day(last.when)}", known, *hold, due=due, last=last.when)
+    declined = _declined(case, hold)
+    if declined is not None:
+        return declined
+    doubt = unproven(case.facts, ORDERS, _ALSO)
+    if doubt is not None:
+        return unknown(f"Rescue naloxone cannot be judged: {doubt.text}", doubt, *hold)
+    proof = absent(case.facts, f"rescue naloxone in {lookback} months", ORDERS, _ALSO)
+    combined = _combined(case)
+    if hold:
+        text = f"None in {lookback} months; {joined(item.text for item in hold)}"
+        return overdue(text, proof, *hold, *combined)
+    text = f"None in {lookback} months; offered to everyone with an opioid"
+    if open_:
+        text = f"None in {lookback} months; not every reason for it could be judged"
+    return due_soon(text, proof, *open_, *combined)
+
+
+def _declined(case: Case, hold: list[Evidence]) -> Finding | None:
+    """Declined by the patient: settled for the policy's months."""
+    noted = case.noted(RecordKind.DECLINED, "G13")
+    own = [Done(noted.on, noted.ref, noted.text)] if noted else []
+    last = newest([*done_events(case.facts, "naloxone_declined"), *own], case.as_of)
+    if last is None or last.when is None:
+        return None
+    until = add_months(last.when, case.policy.number("G13", "declined_months"))
+    if case.as_of >= until:
+        return None
+    note = Evidence("declined", "naloxone declined", (last.ref,), last.when)
+    return met(f"Declined on {day(last.when)}", note, *hold, due=until, last=last.when)
+
+
+def _combined(case: Case) -> list[Evidence]:
+    """Products that hold naloxone beside an opioid: shown, as they are easily taken for rescue naloxone."""
+    refs = sorted(
+        order.ref
+        for order in case.facts.orders
+        if order.drug.is_opioid and "naloxone" in order.drug.name.lower()
+    )
+    if not refs:
+        return []
+    return [
+        Evidence(
+            "combined", "a product that combines an opioid with naloxone is not rescue naloxone", tuple(refs)
+        )
+    ]

@@ -1,0 +1,326 @@
+"""Supply: which days one order or fill covers, before refills are laid end to end.
+
+Evidence in order of strength: a fill, else the order it belongs to.  Days are proleptic ordinals here (date.toordinal),
+because intervals are added and compared far more often than they are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from fractions import Fraction
+
+from fhir_mappings.facts import DrugFact, Facts, Fill, Order, Sig
+
+LONGEST_SUPPLY = 120
+LONGEST_BOUNDS = 366
+DUPLICATE_DAYS = 3
+FENTANYL_WEAR = Fraction(3)
+BUPRENORPHINE_WEAR = Fraction(7)
+_COUNTED_INTENTS = frozenset(
+    {"order", "original-order", "instance-order", "reflex-order", "filler-order", ""}
+)
+_COUNTED_STATUS = frozenset({"active", "on-hold", "completed", "stopped", "ended", "unknown", ""})
+_COUNTED_FILLS = frozenset({"completed", "in-progress", "unknown", ""})
+_ENDED = frozenset({"stopped", "ended"})
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What one order or fill supplies.
+
+    start: first day as written.  days: number of days, None when the chart does not tell.  first, last: the days it
+    covers after early refills were laid end to end (equal to start and its end until then).
+    recorded_days, quantity: as recorded, never imputed.  assumed_refills: refills counted without a fill.
+    """
+
+    ref: str
+    drug: DrugFact
+    start: int
+    days: int | None
+    first: int
+    last: int
+    sigs: tuple[Sig, ...]
+    sig_text: str
+    quantity: Fraction | None
+    quantity_unit: str
+    recorded_days: Fraction | None
+    status: str
+    filled: bool
+    prescriber: str
+    order: str | None
+    replaces: str | None = None
+    outside: bool = False
+    for_oud: bool | None = None
+    assumed_refills: int = 0
+    ends_by: int | None = None
+
+    @property
+    def known(self) -> bool:
+        return self.days is not None
+
+    def covers(self, day: int) -> bool:
+        return self.days is not None and self.first <= day <= self.last
+
+
+def is_patch(drug: DrugFact) -> bool:
+    return drug.strength_unit == "mcg/h" or drug.route == "transdermal"
+
+
+def supplies(facts: Facts, wanted: Callable[[DrugFact], bool], as_of: int) -> list[Supply]:
+    """The supplies of all drugs `wanted`, ordered by start and reference; nothing that starts after `as_of`.
+
+    Cancelled, draft, planned, reported, inpatient and entered-in-error resources supply nothing.
+    """
+    orders = [o for o in facts.orders if o.start is not None and prescribed(o) and wanted(o.drug)]
+    orders = _without_repeats(orders)
+    fills = [f for f in facts.fills if f.when is not None and f.status in _COUNTED_FILLS and wanted(f.drug)]
+    fills = _without_repeated_fills(fills)
+    found: list[Supply] = []
+    by_ref = {order.ref: order for order in orders}
+    links = _links(orders, fills)
+    linked = set(links.values())
+    for fill in fills:
+        found.append(_of_fill(fill, by_ref.get(links.get(fill.ref, ""))))
+    found += [_of_order(order, as_of) for order in orders if order.ref not in linked]
+    return sorted((s for s in found if s.start <= as_of), key=lambda s: (s.start, s.ref))
+
+
+def prescribed(order: Order) -> bool:
+    """A prescription that may have supplied something outside hospital."""
+    return (
+        order.status in _COUNTED_STATUS
+        and order.intent in _COUNTED_INTENTS
+        and order.setting == "outpatient"
+        and not order.reported
+        and not order.do_not_perform
+    )
+
+
+def _same_drug(one: DrugFact, other: DrugFact) -> bool:
+    return (
+        one.ingredient == other.ingredient and one.strength == other.strength and one.release == other.release
+    )
+
+
+def _without_repeats(orders: Sequence[Order]) -> list[Order]:
+    """Some EHRs send one prescription twice (as original-order and order): alike in everything, it counts once."""
+    seen: dict[tuple[object, ...], Order] = {}
+    for order in sorted(orders, key=lambda o: (o.intent != "order", o.ref)):
+        key = (
+            order.drug.ingredient, order.drug.strength, order.drug.release, order.drug.name if order.drug.strength is None
+            else "", order.start, order.quantity, order.supply_days, order.sigs, order.sig_text, order.prescriber,
+            order.status,
+        )  # fmt: skip
+        seen.setdefault(key, order)
+    return list(seen.values())
+
+
+def _without_repeated_fills(fills: Sequence[Fill]) -> list[Fill]:
+    """One fill seen by the EHR and by the PDMP counts once: same drug and quantity, at most three days apart."""
+    kept: list[Fill] = []
+    for fill in sorted(fills, key=lambda f: (f.outside, f.when or date.min, f.ref)):
+        twin = any(
+            other.outside != fill.outside
+            and _same_drug(other.drug, fill.drug)
+            and other.quantity == fill.quantity
+            and _near(other.when, fill.when)
+            for other in kept
+        )
+        if not twin:
+            kept.append(fill)
+    return kept
+
+
+def _near(one: date | None, other: date | None) -> bool:
+    return one is not None and other is not None and abs((one - other).days) <= DUPLICATE_DAYS
+
+
+def _links(orders: Sequence[Order], fills: Iterable[Fill]) -> dict[str, str]:
+    """Which order each fill fills: as the fill says, else the order it repeats."""
+    known = {order.ref for order in orders}
+    links: dict[str, str] = {}
+    for fill in fills:
+        if fill.order in known and fill.order is not None:
+            links[fill.ref] = fill.order
+            continue
+        for order in sorted(orders, key=lambda o: o.ref):
+            same_prescriber = (
+                not fill.prescriber or not order.prescriber or fill.prescriber == order.prescriber
+            )
+            if (
+                same_prescriber
+                and _same_drug(order.drug, fill.drug)
+                and order.quantity == fill.quantity
+                and _near(order.start, fill.when)
+            ):
+                links[fill.ref] = order.ref
+                break
+    return links
+
+
+def _of_fill(fill: Fill, order: Order | None) -> Supply:
+    start = fill.when.toordinal() if fill.when else 0
+    sigs = fill.sigs or (order.sigs if order else ())
+    quantity = fill.quantity
+    recorded = fill.supply_days
+    days = _days(fill.drug, recorded, quantity, fill.quantity_unit, sigs)
+    partial = (
+        order is not None
+        and order.quantity is not None
+        and quantity is not None
+        and quantity < order.quantity
+    )
+    if days is None and order is not None and not partial and order.supply_days is not None:
+        days = int(order.supply_days)
+    return Supply(
+        ref=fill.ref,
+        drug=fill.drug if fill.drug.strength is not None or order is None else order.drug,
+        start=start,
+        days=days,
+        first=start,
+        last=start + (days or 0) - 1,
+        sigs=sigs,
+        sig_text=order.sig_text if order else "",
+        quantity=quantity,
+        quantity_unit=fill.quantity_unit,
+        recorded_days=recorded,
+        status=order.status if order else "completed",
+        filled=True,
+        prescriber=fill.prescriber or (order.prescriber if order else ""),
+        order=order.ref if order else fill.order,
+        replaces=order.replaces if order else None,
+        outside=fill.outside,
+        for_oud=order.for_oud if order else None,
+    )
+
+
+def _of_order(order: Order, as_of: int) -> Supply:
+    """Without a fill the order is taken as filled on its first day, with every refill while it is active."""
+    start = order.start.toordinal() if order.start else 0
+    one = _days(order.drug, order.supply_days, order.quantity, order.quantity_unit, order.sigs)
+    bounded = order.end is not None and order.end_basis in {"bounds", "text"}
+    ends_by = order.end.toordinal() if order.end is not None and bounded else None
+    if one is None and ends_by is not None and 0 <= ends_by - start < LONGEST_BOUNDS:
+        one = ends_by - start + 1
+    refills = (
+        order.refills_allowed or 0 if order.status in {"active", "unknown", ""} and one is not None else 0
+    )
+    days = one * (1 + refills) if one is not None else None
+    last = start + (days or 0) - 1
+    if ends_by is not None:
+        last = min(last, ends_by)
+    if order.status in _ENDED:
+        # A stopped order supplies nothing today; the day it stopped on is not recorded.
+        last = min(last, as_of - 1)
+    return Supply(
+        ref=order.ref,
+        drug=order.drug,
+        start=start,
+        days=days,
+        first=start,
+        last=last,
+        sigs=order.sigs,
+        sig_text=order.sig_text,
+        quantity=order.quantity,
+        quantity_unit=order.quantity_unit,
+        recorded_days=order.supply_days,
+        status=order.status,
+        filled=False,
+        prescriber=order.prescriber,
+        order=order.ref,
+        replaces=order.replaces,
+        for_oud=order.for_oud,
+        assumed_refills=refills,
+        ends_by=ends_by if ends_by is not None else _validity(order),
+    )
+
+
+def _validity(order: Order) -> int | None:
+    return order.end.toordinal() if order.end is not None else None
+
+
+def _days(
+    drug: DrugFact, recorded: Fraction | None, quantity: Fraction | None, unit: str, sigs: Sequence[Sig]
+) -> int | None:
+    """Days' supply: recorded, else the shortest the quantity can last, else the length of a written course."""
+    if recorded is not None and 1 <= recorded <= LONGEST_SUPPLY:
+        return int(recorded)
+    course = _course(sigs)
+    if course is not None:
+        return course
+    if quantity is None:
+        return None
+    lasting = (
+        _patch_days(drug, quantity, sigs) if is_patch(drug) else _quantity_days(drug, quantity, unit, sigs)
+    )
+    if lasting is None or not 1 <= lasting <= LONGEST_SUPPLY:
+        return None
+    return int(lasting)
+
+
+def _course(sigs: Sequence[Sig]) -> int | None:
+    """A written sequence of steps lasts as long as its steps; one step without a length leaves it open."""
+    steps = [sig for sig in sigs if sig.sequence_day is not None]
+    if not steps or len(steps) != len(sigs) or any(sig.duration_days is None for sig in steps):
+        return None
+    return sum(sig.duration_days or 0 for sig in steps)
+
+
+def _patch_days(drug: DrugFact, quantity: Fraction, sigs: Sequence[Sig]) -> Fraction | None:
+    """Quantity times wear days, over patches worn at once; the usual wear time where the sig states none."""
+    if len(sigs) > 1:
+        return None
+    worn = Fraction(1)
+    wear = BUPRENORPHINE_WEAR if drug.ingredient == "buprenorphine" else FENTANYL_WEAR
+    if sigs:
+        sig = sigs[0]
+        if sig.dose is not None and sig.dose.unit in {"patch", "unit"}:
+            worn = sig.dose.high
+        if sig.times_high is not None and sig.times_high > 0:
+            wear = 1 / sig.times_high
+    return quantity * wear / worn
+
+
+def _quantity_days(drug: DrugFact, quantity: Fraction, unit: str, sigs: Sequence[Sig]) -> Fraction | None:
+    """Quantity over the most units a day the sig allows."""
+    most = Fraction(0)
+    for sig in sigs:
+        units = daily_units(drug, sig, unit)
+        if units is None or (sig.start is not None and len(sigs) > 1 and sig.end is not None):
+            return None
+        most += units
+    return quantity / most if most > 0 else None
+
+
+def daily_units(drug: DrugFact, sig: Sig, unit: str) -> Fraction | None:
+    """The largest number of dispensed units (tablets, mL) a day one sig allows."""
+    if sig.dose is None or sig.times_high is None:
+        return None
+    per_dose = _in_units(drug, sig.dose.high, sig.dose.unit, unit)
+    if per_dose is None:
+        return None
+    units = per_dose * sig.times_high
+    for limit in sig.max_per_day:
+        most = _in_units(drug, limit.high, limit.unit, unit)
+        if most is not None:
+            units = min(units, most)
+    return units
+
+
+def _in_units(drug: DrugFact, amount: Fraction, unit: str, dispensed: str) -> Fraction | None:
+    """An amount in dispensed units; milligrams through the strength."""
+    if unit == dispensed or (unit in {"unit", "spray"} and dispensed not in {"mL", "mg", "mcg"}):
+        return amount
+    if unit in {"mg", "mcg"} and drug.strength and drug.strength_unit in {"mg", "mg/mL", "mg/{actuat}"}:
+        milligrams = amount if unit == "mg" else amount / 1000
+        per_unit = drug.strength
+        fits = (drug.strength_unit == "mg/mL") is (dispensed == "mL")
+        return milligrams / per_unit if fits else None
+    return None
+
+
+def moved(supply: Supply, first: int, last: int) -> Supply:
+    """The same supply on other days."""
+    return replace(supply, first=first, last=last)

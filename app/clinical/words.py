@@ -1,0 +1,70 @@
+"""How the core writes dates, numbers and lists: "3 Sep 2025", "33.6", "2 months"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+KINDS = {
+    "Appointment": "appointments",
+    "Communication": "messages",
+    "Condition": "problems",
+    "Consent": "consents",
+    "DiagnosticReport": "lab reports",
+    "DocumentReference": "documents",
+    "Encounter": "visits",
+    "MedicationDispense": "fills",
+    "MedicationRequest": "medication orders",
+    "MedicationStatement": "reported medications",
+    "Observation": "results",
+    "PDMP": "PDMP reports",
+    "Patient": "patient record",
+    "Procedure": "procedures",
+    "QuestionnaireResponse": "questionnaires",
+    "ServiceRequest": "referrals and requests",
+}
+
+
+def day(value: date) -> str:
+    """A date that reads the same in every country."""
+    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+
+
+def amount(value: Fraction) -> str:
+    """Half-up to one decimal, without a trailing zero; an amount above zero is never written as 0."""
+    exact = Decimal(value.numerator) / Decimal(value.denominator)
+    shown = exact.quantize(Decimal("0.1"), ROUND_HALF_UP)
+    if value > 0 and not shown:
+        return "under 0.1"
+    return f"{shown.normalize():f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 day", "2 days"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def joined(parts: Iterable[str], last: str = "and") -> str:
+    """ "a", "a and b", "a, b and c"."""
+    items = list(parts)
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def kind_words(kind: str) -> str:
+    """A resource type in clinic words; an unknown one as it is."""
+    return KINDS.get(kind, kind)
+
+
+def span(start: date, end: date) -> str:
+    """How long from start to end, in the largest whole unit: "5 days", "2 months", "3 years"."""
+    days = (end - start).days
+    months = (end.year - start.year) * 12 + end.month - start.month - (end.day < start.day)
+    if months >= 24:
+        return counted(months // 12, "year")
+    return counted(months, "month") if months >= 1 else counted(days, "day")
