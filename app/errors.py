@@ -106,6 +106,10 @@ _ENTRIES = (
                    "Check the database; the EHR chart itself is not affected.", 503),
     CatalogueEntry("LT-607", "No such tenant.", "List the tenants with `ltot tenant list`.", 404, 2),
     CatalogueEntry("LT-608", "The tenant has no usable signing key.", "Make one with `ltot keys new`.", 500, 2),
+    CatalogueEntry("LT-609", "A tenant with this id exists already.",
+                   "Choose another id, or add --replace to change the existing one.", 409, 2),
+    CatalogueEntry("LT-610", "The access log was changed after it was written.",
+                   "Keep the database as it is and tell the security team; the lines above name the entries.", 500),
     CatalogueEntry("LT-900", "Something went wrong inside the panel.",
                    "Try again; if it repeats, report the code and the reference shown.", 500),
 )  # fmt: skip

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import charts, inspect, service
+from app.cli import charts, inspect, service, setup
 from app.errors import LtotError
 
 cli = typer.Typer(
@@ -20,6 +20,7 @@ cli = typer.Typer(
 charts.add_to(cli)
 service.add_to(cli)
 inspect.add_to(cli)
+setup.add_to(cli)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from smart_launch.scopes import ScopeStyle
 from smart_launch.secret import Secret
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_ANCESTOR = re.compile(r"https://(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?")
+_ANCESTOR = re.compile(r"https://[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?")
 _LOOPBACK_ANCESTOR = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?")
 
 
