@@ -27,8 +27,12 @@ _ABBREVIATIONS = {
     "TID": 3, "QID": 4, "Q1H": 24, "Q2H": 12, "Q3H": 8, "Q4H": 6, "Q6H": 4, "Q8H": 3, "Q12H": 2, "Q24H": 1,
 }  # fmt: skip
 _CYCLES = {
-    "QOD": Fraction(1, 2), "Q48H": Fraction(1, 2), "Q72H": Fraction(1, 3), "WK": Fraction(1, 7), "QWK": Fraction(1, 7),
-}  # fmt: skip
+    "QOD": Fraction(1, 2),
+    "Q48H": Fraction(1, 2),
+    "Q72H": Fraction(1, 3),
+    "WK": Fraction(1, 7),
+    "QWK": Fraction(1, 7),
+}
 _SNOMED = {
     "229797004": 1, "229799001": 2, "229798009": 3, "307439001": 4, "225756002": 6, "307468000": 4, "307469008": 3,
     "396142006": 1, "225768006": 24,

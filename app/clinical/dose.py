@@ -6,6 +6,7 @@ where the interval between changes does not enter the arithmetic.  Source: CDC 2
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -109,7 +110,7 @@ def _is_course(sigs: Sequence[Sig]) -> bool:
 
 def _disjoint(sigs: Sequence[Sig]) -> bool:
     spans = sorted((sig.start or date.min, sig.end or date.max) for sig in sigs)
-    return all(earlier[1] < later[0] for earlier, later in zip(spans, spans[1:], strict=False))
+    return all(earlier[1] < later[0] for earlier, later in itertools.pairwise(spans))
 
 
 def _holding(supply: Supply, day: int) -> list[Sig]:

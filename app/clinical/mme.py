@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -265,7 +266,7 @@ def _stretches(counter: _Counter, found: Sequence[Supply], first: int, last: int
     days = sorted(edges)
     values: dict[tuple[str, int], Fraction] = {}
     steps: list[Step] = []
-    for start, stop in zip(days, days[1:], strict=False):
+    for start, stop in itertools.pairwise(days):
         here = [s for s in found if s.first <= start <= s.last]
         if here:
             total = sum((_value(counter, s, start, values) for s in here), Fraction(0))

@@ -77,12 +77,10 @@ def supplies(facts: Facts, wanted: Callable[[DrugFact], bool], as_of: int) -> li
     orders = _without_repeats(orders)
     fills = [f for f in facts.fills if f.when is not None and f.status in _COUNTED_FILLS and wanted(f.drug)]
     fills = _without_repeated_fills(fills)
-    found: list[Supply] = []
     by_ref = {order.ref: order for order in orders}
     links = _links(orders, fills)
     linked = set(links.values())
-    for fill in fills:
-        found.append(_of_fill(fill, by_ref.get(links.get(fill.ref, ""))))
+    found = [_of_fill(fill, by_ref.get(links.get(fill.ref, ""))) for fill in fills]
     found += [_of_order(order, as_of) for order in orders if order.ref not in linked]
     return sorted((s for s in found if s.start <= as_of), key=lambda s: (s.start, s.ref))
 
@@ -109,8 +107,8 @@ def _without_repeats(orders: Sequence[Order]) -> list[Order]:
     seen: dict[tuple[object, ...], Order] = {}
     for order in sorted(orders, key=lambda o: (o.intent != "order", o.ref)):
         key = (
-            order.drug.ingredient, order.drug.strength, order.drug.release, order.drug.name if order.drug.strength is None
-            else "", order.start, order.quantity, order.supply_days, order.sigs, order.sig_text, order.prescriber,
+            order.drug.ingredient, order.drug.strength, order.drug.release,
+            order.drug.name if order.drug.strength is None else "", order.start, order.quantity, order.supply_days, order.sigs, order.sig_text, order.prescriber,
             order.status,
         )  # fmt: skip
         seen.setdefault(key, order)

@@ -1,0 +1,67 @@
+"""Covered days, gaps and episodes of a set of supplies.  Days are ordinals; windows and intervals are inclusive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from app.clinical.supply import Supply
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The days on which at least one supply lasts, up to `day`, as separate spans; and what was supplied."""
+
+    day: int
+    spans: tuple[Span, ...]
+    given: tuple[tuple[int, int], ...]
+
+    def covered(self, first: int, last: int) -> int:
+        """Covered days in a window."""
+        return sum(max(0, min(end, last) - max(start, first) + 1) for start, end in self.spans)
+
+    @property
+    def last_day(self) -> int | None:
+        return self.spans[-1][1] if self.spans else None
+
+    @property
+    def uncovered(self) -> int | None:
+        """Days since the last covered day; 0 on a covered day; None when no day ever was covered."""
+        return self.day - self.last_day if self.last_day is not None else None
+
+    def episodes(self, longest_gap: int) -> list[Span]:
+        """Spans joined across gaps of at most `longest_gap` uncovered days."""
+        joined: list[Span] = []
+        for start, end in self.spans:
+            if joined and start - joined[-1][1] - 1 <= longest_gap:
+                joined[-1] = (joined[-1][0], end)
+            else:
+                joined.append((start, end))
+        return joined
+
+    def supplied(self, first: int, last: int) -> int:
+        """Summed days' supply of everything begun in a window, overlaps counted twice."""
+        return sum(days for start, days in self.given if first <= start <= last)
+
+    def count(self, first: int, last: int) -> int:
+        """How many supplies began in a window."""
+        return sum(1 for start, _ in self.given if first <= start <= last)
+
+
+def coverage(supplies: Sequence[Supply], day: int) -> Coverage:
+    """Coverage of supplies already laid end to end, cut off at `day`."""
+    spans: list[Span] = []
+    for first, last in sorted((s.first, min(s.last, day)) for s in supplies):
+        if last < first:
+            continue
+        if spans and first <= spans[-1][1] + 1:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], last))
+        else:
+            spans.append((first, last))
+    return Coverage(day, tuple(spans), tuple(_given(supplies)))
+
+
+def _given(supplies: Iterable[Supply]) -> list[tuple[int, int]]:
+    return sorted((s.start, s.days) for s in supplies if s.days is not None)

@@ -1,0 +1,131 @@
+"""Long-term opioid therapy: yes, no, or cannot tell, with the days and gaps that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from app.clinical.cohort import ways
+from app.clinical.definitions import DEFINITIONS, current_episode
+from app.clinical.episodes import Coverage, coverage
+from app.clinical.evaluation import Evidence, Ltot, LtotStatus
+from app.clinical.mme import opioid_timeline
+from app.clinical.opioids import counts_for_therapy
+from app.clinical.policy import Policy
+from app.clinical.state import LISTED, Decision, Standing, State, standing
+from app.clinical.supply import Supply
+from app.clinical.timeline import Timeline
+from fhir_mappings.facts import Facts
+
+
+def ltot(
+    facts: Facts,
+    policy: Policy,
+    as_of: date,
+    timeline: Timeline | None = None,
+    *,
+    earlier: State | None = None,
+    decisions: Sequence[Decision] = (),
+) -> Ltot:
+    """The status by the policy's definition, every other definition beside it, and the evidence.
+
+    "no" needs proof: an unread source of prescriptions, or an opioid whose supply is not known, gives "cannot tell".
+    """
+    laid = timeline or opioid_timeline(facts, policy, as_of)
+    covering = [supply for supply in laid.covering if counts_for_therapy(supply)]
+    unknown = [supply for supply in laid.unknown if counts_for_therapy(supply)]
+    found = coverage(covering, as_of.toordinal())
+    whole = facts.source("MedicationRequest").complete
+    answers = {name: _answer(name, found, unknown, policy, whole=whole) for name in DEFINITIONS}
+    chosen = answers[policy.ltot.definition]
+    status = LtotStatus.CANNOT_TELL if chosen is None else LtotStatus.YES if chosen else LtotStatus.NO
+    where = standing(
+        found, policy.ltot, holds=chosen, earlier=earlier, decisions=decisions, deceased=facts.person.deceased
+    )
+    first = as_of.toordinal() - policy.ltot.window_days + 1
+    episode = current_episode(found, policy.ltot.lapse_days - 1)
+    return Ltot(
+        status=status,
+        definition=policy.ltot.definition,
+        state=where.state,
+        since=date.fromordinal(episode[0]) if episode else None,
+        covered_days_90=found.covered(as_of.toordinal() - 89, as_of.toordinal()),
+        window=(date.fromordinal(first), as_of),
+        definitions=answers,
+        evidence=(
+            *_supply_evidence(found, covering, unknown, policy, first),
+            *([] if whole else [Evidence("orders", "Prescriptions were not read completely.")]),
+            Evidence(
+                "state",
+                where.reason[:1].upper() + where.reason[1:] + (f"; {where.ask}" if where.ask else "") + ".",
+            ),
+            *ways(facts, covering, unknown, as_of),
+        ),
+        uncovered_days=found.uncovered,
+        new=_is_new(found, policy) if status is LtotStatus.YES or where.state in LISTED else None,
+    )
+
+
+def _sentence(where: Standing) -> str:
+    ask = f"; {where.ask}" if where.ask else ""
+    return f"{where.reason[:1].upper()}{where.reason[1:]}{ask}."
+
+
+def _answer(
+    name: str, found: Coverage, unknown: Sequence[Supply], policy: Policy, *, whole: bool
+) -> bool | None:
+    definition = DEFINITIONS[name]
+    held = definition.holds(found, policy.ltot)
+    if held is not False:
+        return held
+    unread = any(found.day - supply.start < definition.reach for supply in unknown)
+    return None if unread or not whole else False
+
+
+def _supply_evidence(
+    found: Coverage, covering: Sequence[Supply], unknown: Sequence[Supply], policy: Policy, first: int
+) -> list[Evidence]:
+    """How many days, which gaps, and which prescriptions."""
+    window = policy.ltot.window_days
+    days = found.covered(first, found.day)
+    refs = tuple(s.ref for s in covering if s.last >= first and s.first <= found.day)
+    text = (
+        f"{days} of the last {window} days covered; the definition asks for {policy.ltot.min_covered_days}."
+    )
+    evidence = [Evidence("orders", text, refs)]
+    gaps = _gaps(found, first)
+    if gaps and days:
+        evidence.append(Evidence("gaps", f"Days without supply: {gaps}."))
+    for supply in unknown:
+        if supply.start >= first:
+            text = f"{supply.drug.name}: how long it lasts is not recorded."
+            evidence.append(Evidence("unknown_supply", text, (supply.ref,), date.fromordinal(supply.start)))
+    return evidence
+
+
+def _gaps(found: Coverage, first: int) -> str:
+    free: list[str] = []
+    cursor = first
+    for start, end in found.spans:
+        if end < first:
+            continue
+        if start > cursor:
+            free.append(_span(cursor, start - 1))
+        cursor = max(cursor, end + 1)
+    if cursor <= found.day:
+        free.append(_span(cursor, found.day))
+    return ", ".join(free)
+
+
+def _span(first: int, last: int) -> str:
+    start, end = date.fromordinal(first), date.fromordinal(last)
+    return start.isoformat() if first == last else f"{start.isoformat()} to {end.isoformat()}"
+
+
+def _is_new(found: Coverage, policy: Policy) -> bool:
+    """New: the definition held on no day of the look-back before the present episode began."""
+    episode = current_episode(found, policy.ltot.lapse_days - 1)
+    if episode is None:
+        return False
+    before = found.covered(episode[0] - policy.ltot.new_lookback_days, episode[0] - 1)
+    return found.day - episode[0] < policy.ltot.new_lookback_days and before < policy.ltot.min_covered_days

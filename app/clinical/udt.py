@@ -1,0 +1,248 @@
+"""Urine drug tests: each analyte beside the drugs in supply before collection.
+
+A result is expected or unexpected, never more.  A screen is presumptive until a definitive test; some assays do not
+detect some drugs of their class, and what cannot be read stays "needs reading".
+Sources: CDC decision-support guide (supply in the 31 days before collection), AFP 2019 review (assay limits);
+the metabolite table is from memory and wants a pharmacist's check.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from app.clinical.overlaps import laid_out, taken_opioid
+from app.clinical.policy import Policy
+from app.clinical.words import day, joined
+from fhir_mappings.facts import DrugFact, Facts, Result
+
+
+class Outcome(StrEnum):
+    """What one analyte says beside the drugs in supply."""
+
+    EXPECTED_POSITIVE = "expected, detected"
+    EXPECTED_NEGATIVE = "expected, not detected"
+    UNEXPECTED_POSITIVE = "unexpected: detected without a matching drug in supply"
+    UNEXPECTED_NEGATIVE = "unexpected: not detected although in supply"
+    ASSAY_MAY_MISS = "not detected, but this assay may not detect it; a definitive test can tell"
+    NEEDS_READING = "needs reading"
+    INVALID = "specimen not valid"
+
+
+@dataclass(frozen=True, slots=True)
+class Assay:
+    """What one kind of analyte can show.
+
+    explains: ingredients or drug classes that make a positive expected (parent drugs and metabolites).
+    detects: those a definitive test would find; screen_misses: those its immunoassay may not find.
+    """
+
+    explains: frozenset[str]
+    detects: frozenset[str]
+    screen_misses: frozenset[str] = frozenset()
+
+
+def _assay(explains: str, detects: str, misses: str = "") -> Assay:
+    return Assay(frozenset(explains.split()), frozenset(detects.split()), frozenset(misses.split()))
+
+
+_OPIATES = (
+    "codeine morphine hydrocodone hydromorphone dihydrocodeine benzhydrocodone oxycodone oxymorphone opium"
+)
+_SYNTHETIC = (
+    "hydrocodone hydromorphone benzhydrocodone oxycodone oxymorphone methadone fentanyl buprenorphine tramadol tapentadol "
+    "meperidine levorphanol pentazocine butorphanol"
+)
+
+# By a word of the analyte's name first, then by the group of the value set.
+_BY_NAME = {
+    "6mam": _assay("", ""),
+    "6-monoacetylmorphine": _assay("", ""),
+    "6-acetylmorphine": _assay("", ""),
+    "codeine": _assay("codeine", "codeine"),
+    "hydromorphone": _assay(
+        "hydromorphone hydrocodone benzhydrocodone morphine", "hydromorphone", "hydromorphone"
+    ),
+    "hydrocodone": _assay(
+        "hydrocodone benzhydrocodone codeine", "hydrocodone benzhydrocodone", "hydrocodone"
+    ),
+    "oxymorphone": _assay("oxymorphone oxycodone", "oxymorphone", "oxymorphone"),
+    "oxycodone": _assay("oxycodone", "oxycodone", "oxycodone"),
+    "morphine": _assay("morphine codeine opium", "morphine"),
+}
+_BY_GROUP = {
+    "heroin_6mam": _assay("", ""),
+    "opiates_general": _assay(_OPIATES, f"{_OPIATES} {_SYNTHETIC}", _SYNTHETIC),
+    "opiate_specific": _assay("codeine morphine opium", "morphine codeine"),
+    "codeine_morphine": _assay("codeine morphine opium", "morphine codeine"),
+    "hydrocodone_hydromorphone": _assay(
+        "hydrocodone benzhydrocodone hydromorphone codeine morphine",
+        "hydrocodone benzhydrocodone hydromorphone",
+        "hydrocodone hydromorphone",
+    ),
+    "oxycodone": _assay("oxycodone oxymorphone", "oxycodone", "oxycodone"),
+    "methadone": _assay("methadone", "methadone"),
+    "fentanyl": _assay("fentanyl", "fentanyl", "fentanyl"),
+    "buprenorphine": _assay("buprenorphine", "buprenorphine", "buprenorphine"),
+    "tramadol": _assay("tramadol", "tramadol", "tramadol"),
+    "tapentadol": _assay("tapentadol", "tapentadol", "tapentadol"),
+    "meperidine": _assay("meperidine", "meperidine", "meperidine"),
+    "propoxyphene": _assay("propoxyphene", ""),
+    "benzodiazepine": _assay("benzodiazepine", "benzodiazepine", "alprazolam clonazepam lorazepam"),
+    "barbiturate": _assay("barbiturate", ""),
+    "z_drug": _assay("z_drug", ""),
+    "muscle_relaxant": _assay("muscle_relaxant carisoprodol meprobamate", ""),
+    "amphetamine": _assay("stimulant_controlled anorectic_controlled", ""),
+    "cocaine": _assay("", ""),
+    "phencyclidine": _assay("", ""),
+    "xylazine": _assay("", ""),
+}
+_NO_RESULT = frozenset(
+    {"type:cutoff_not_a_result", "type:list_of_tested_drugs", "type:method_name", "type:panel"}
+)
+_NEGATIVE = re.compile(
+    r"^\s*(?:neg|not det|none det|no[nt]e? detected|absent|undetect|nd\b|<)", re.IGNORECASE
+)
+_POSITIVE = re.compile(r"^\s*(?:pos|det|presumptive pos|present\b|>)", re.IGNORECASE)
+_INVALID = re.compile(r"invalid|adulterat|dilut|substitut|unsuitable|reject", re.IGNORECASE)
+_POSITIVE_CODES, _NEGATIVE_CODES = frozenset({"POS", "DET"}), frozenset({"NEG", "ND"})
+
+
+@dataclass(frozen=True, slots=True)
+class Analyte:
+    """One analyte of one specimen, judged.  definitive: by a confirmatory method."""
+
+    ref: str
+    name: str
+    when: date
+    outcome: Outcome
+    definitive: bool
+    text: str
+
+    @property
+    def unexpected(self) -> bool:
+        return self.outcome in {Outcome.UNEXPECTED_POSITIVE, Outcome.UNEXPECTED_NEGATIVE}
+
+
+def is_result(result: Result) -> bool:
+    """A urine drug test result that counts: valid, dated, and no mere cutoff or list of what was tested."""
+    return "udt" in result.elements and result.valid and not (_NO_RESULT - {"type:panel"}) & result.elements
+
+
+def analytes(facts: Facts, policy: Policy, as_of: date) -> tuple[Analyte, ...]:
+    """Every analyte with a date up to `as_of`, oldest first; analytes no rule knows are left out."""
+    found: list[Analyte] = []
+    supplied: dict[date, tuple[DrugFact, ...]] = {}
+    for result in facts.results:
+        assay = _assay_of(result)
+        if assay is None or result.when is None or result.when > as_of or not is_result(result):
+            continue
+        if result.when not in supplied:
+            supplied[result.when] = drugs_before(facts, policy, result.when)
+        found.append(_judged(result, assay, result.when, supplied[result.when]))
+    return tuple(sorted(found, key=lambda one: (one.when, one.name, one.ref)))
+
+
+def drugs_before(facts: Facts, policy: Policy, collected: date) -> tuple[DrugFact, ...]:
+    """Drugs in supply on any of the days before collection that the policy looks at, by name."""
+    end = collected.toordinal() - 1
+    start = collected.toordinal() - policy.number("G04", "covered_days_before")
+
+    def wanted(drug: DrugFact) -> bool:
+        return taken_opioid(drug) or bool(drug.classes)
+
+    timeline = laid_out(facts, policy, collected, wanted)
+    drugs = {s.drug for s in timeline.covering if s.first <= end and s.last >= start}
+    drugs |= {s.drug for s in timeline.unknown if s.start <= end and s.status in {"active", "unknown", ""}}
+    drugs |= {o.drug for o in facts.orders if o.reported and o.status in {"active", ""} and wanted(o.drug)}
+    return tuple(sorted(drugs, key=lambda drug: (drug.ingredient or "", drug.name)))
+
+
+def _assay_of(result: Result) -> Assay | None:
+    if _NO_RESULT & result.elements or "udt" not in result.elements:
+        return None
+    group = next((e.partition(":")[2] for e in sorted(result.elements) if e.startswith("udt_result:")), "")
+    if group not in _BY_GROUP:
+        return None
+    name = result.display.lower()
+    return next((assay for word, assay in _BY_NAME.items() if word in name), _BY_GROUP[group])
+
+
+def _judged(result: Result, assay: Assay, when: date, drugs: Sequence[DrugFact]) -> Analyte:
+    definitive = "method:confirm" in result.elements
+    outcome, why = _outcome(result, assay, drugs, definitive=definitive)
+    said = result.text or result.interpretation
+    how = "definitive" if definitive else "presumptive"
+    text = f"{result.display or 'analyte'}: {said or 'no result given'}; {how}; {outcome}{why}"
+    return Analyte(result.ref, result.display, when, outcome, definitive, text)
+
+
+def _outcome(
+    result: Result, assay: Assay, drugs: Sequence[DrugFact], *, definitive: bool
+) -> tuple[Outcome, str]:
+    if _INVALID.search(f"{result.text} {result.interpretation}"):
+        return Outcome.INVALID, ""
+    detected = _detected(result)
+    if detected is None:
+        return Outcome.NEEDS_READING, ""
+    if detected:
+        explained = _names(drugs, assay.explains)
+        if explained:
+            return Outcome.EXPECTED_POSITIVE, f" ({explained} in supply)"
+        return Outcome.UNEXPECTED_POSITIVE, ""
+    should = [drug for drug in drugs if _matches(drug, assay.detects)]
+    if not should:
+        return Outcome.EXPECTED_NEGATIVE, ""
+    missed = [drug for drug in should if _matches(drug, assay.screen_misses)]
+    if not definitive and len(missed) == len(should):
+        return Outcome.ASSAY_MAY_MISS, f" ({_names(missed, None)})"
+    seen = should if definitive else [drug for drug in should if drug not in missed]
+    return Outcome.UNEXPECTED_NEGATIVE, f" ({_names(seen, None)})"
+
+
+def _detected(result: Result) -> bool | None:
+    """True, False, or None: not written in a way that can be read, or text and code disagree."""
+    votes: set[bool] = set()
+    if result.text:
+        if _NEGATIVE.search(result.text):
+            votes.add(False)
+        elif _POSITIVE.search(result.text):
+            votes.add(True)
+        else:
+            return None
+    codes = set(result.interpretation.upper().split())
+    votes |= {True} if codes & _POSITIVE_CODES else set()
+    votes |= {False} if codes & _NEGATIVE_CODES else set()
+    return votes.pop() if len(votes) == 1 else None
+
+
+def _matches(drug: DrugFact, words: frozenset[str]) -> bool:
+    return drug.ingredient in words or bool(words & drug.classes)
+
+
+def _names(drugs: Iterable[DrugFact], words: frozenset[str] | None) -> str:
+    return joined(
+        dict.fromkeys(
+            drug.ingredient or drug.name for drug in drugs if words is None or _matches(drug, words)
+        )
+    )
+
+
+def summary(found: Sequence[Analyte]) -> str:
+    """The newest collection in a few words, for the tracked element."""
+    if not found:
+        return ""
+    last = found[-1].when
+    here = [one for one in found if one.when == last]
+    odd = [one for one in here if one.unexpected]
+    unread = [
+        one for one in here if one.outcome in {Outcome.NEEDS_READING, Outcome.INVALID, Outcome.ASSAY_MAY_MISS}
+    ]
+    if odd:
+        return f"unexpected on {day(last)}: {joined(one.name for one in odd)}"
+    if unread:
+        return f"needs a look: {joined(one.name for one in unread)}"
+    return f"as expected, {len(here)} analytes" if len(here) > 1 else "as expected"
