@@ -47,7 +47,9 @@ def tenant_add(
     auth: Annotated[
         str, typer.Option(help="private_key_jwt, client_secret_basic, client_secret_post or none")
     ] = "private_key_jwt",
-    vendor: Annotated[str, typer.Option(help="epic, oracle or generic")] = "generic",
+    vendor: Annotated[
+        str, typer.Option(help="whose EHR it is: epic, oracle, generic and others")
+    ] = "generic",
     scope_style: Annotated[
         ScopeStyle, typer.Option(help="SMART version of the registration")
     ] = ScopeStyle.V2,

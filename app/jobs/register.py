@@ -10,16 +10,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
+from app.ehr.vendors import panel_scopes, read_kinds, system_scopes, vendor_profile
 from app.errors import LtotError
-from app.jobs.register_fields import APIS, SYSTEM_ONLY, WHY, WORKSHEETS, VendorForm
-from smart_launch.scopes import Compartment, ScopeStyle, read_scopes
-
-IDENTITY_SCOPES = (
-    ("launch", "opens the panel for the patient of the chart in front of the user"),
-    ("openid", "says who is signed in, for the access log"),
-    ("fhirUser", "names the signed-in user's record, for roles and the access log"),
-    ("online_access", "keeps the panel readable as long as the user is signed in to the EHR"),
-)
+from app.jobs.register_fields import APIS, WHY, WORKSHEETS, VendorForm
+from smart_launch.scopes import ScopeStyle, parse_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +73,7 @@ def worksheet(vendor: str, base_url: str, tenant_id: str | None = None) -> Works
     return Worksheet(
         vendor,
         form.where,
-        (_panel_record(form, addresses), _export_record(form, addresses)),
+        (_panel_record(vendor, form, addresses), _export_record(vendor, form, addresses)),
         tuple(line.format(**addresses) for line in form.customer),
         form.wait,
         tuple(_afterwards(vendor, tenant)),
@@ -93,27 +87,26 @@ def _public(base_url: str) -> str:
     return base_url.rstrip("/")
 
 
-def _panel_record(form: VendorForm, addresses: dict[str, str]) -> AppRecord:
-    resources = form.resources
-    scopes = [Permission(name, why) for name, why in IDENTITY_SCOPES]
-    scopes += [
-        Permission(scope, WHY[kind])
-        for kind in resources
-        for scope in read_scopes([kind], Compartment(form.compartment), ScopeStyle.V2)
-    ]
-    return AppRecord("panel in the chart", _fields(form.panel, addresses), (*scopes, *_apis(form, resources)))
+def _panel_record(vendor: str, form: VendorForm, addresses: dict[str, str]) -> AppRecord:
+    scopes = tuple(dict.fromkeys(("launch", *panel_scopes(vendor_profile(vendor), ScopeStyle.V2))))
+    return AppRecord(
+        "panel in the chart", _fields(form.panel, addresses), (*_explained(scopes), *_apis(vendor, form))
+    )
 
 
-def _export_record(form: VendorForm, addresses: dict[str, str]) -> AppRecord:
-    resources = (*form.resources, *SYSTEM_ONLY)
-    scopes = [
-        Permission(scope, WHY[kind])
-        for kind in resources
-        for scope in read_scopes([kind], Compartment.SYSTEM, ScopeStyle.V2)
-    ]
+def _export_record(vendor: str, form: VendorForm, addresses: dict[str, str]) -> AppRecord:
+    scopes = system_scopes(vendor_profile(vendor), ScopeStyle.V2)
     bulk = tuple(Permission(name, "starts, watches, reads and ends the export") for name in form.bulk_apis)
     return AppRecord(
-        "population export", _fields(form.export, addresses), (*scopes, *_apis(form, form.resources), *bulk)
+        "population export",
+        _fields(form.export, addresses),
+        (*_explained(scopes), *_apis(vendor, form), *bulk),
+    )
+
+
+def _explained(scopes: Iterable[str]) -> tuple[Permission, ...]:
+    return tuple(
+        Permission(scope, WHY[data.resource if (data := parse_scope(scope)) else scope]) for scope in scopes
     )
 
 
@@ -121,10 +114,11 @@ def _fields(rows: Iterable[tuple[str, str, str]], addresses: dict[str, str]) -> 
     return tuple(Field(name, value.format(**addresses), why) for name, value, why in rows)
 
 
-def _apis(form: VendorForm, resources: Iterable[str]) -> tuple[Permission, ...]:
+def _apis(vendor: str, form: VendorForm) -> tuple[Permission, ...]:
     if not form.lists_apis:
         return ()
-    return tuple(Permission(api, WHY[kind]) for kind in resources for api in APIS.get(kind, ()))
+    kinds = read_kinds(vendor_profile(vendor))
+    return tuple(Permission(api, WHY[kind]) for kind in kinds for api in APIS[kind])
 
 
 def _afterwards(vendor: str, tenant: str) -> Iterable[str]:

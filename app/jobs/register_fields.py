@@ -9,6 +9,10 @@ Row = tuple[str, str, str]
 """Name of the field, what to enter, why."""
 
 WHY: Mapping[str, str] = {
+    "launch": "opens the panel for the patient of the chart in front of the user",
+    "openid": "says who is signed in, for the access log",
+    "fhirUser": "names the signed-in user's record, for roles and the access log",
+    "online_access": "keeps the panel readable as long as the user is signed in to the EHR",
     "Patient": "name and birth date in the banner, so that nobody reads the wrong chart",
     "MedicationRequest": "opioid orders: the daily dose and the length of therapy are worked out from them",
     "Medication": "the drug behind an order that only points to it",
@@ -20,13 +24,9 @@ WHY: Mapping[str, str] = {
     "Procedure": "monitoring that was recorded as done, such as a PDMP review",
     "ServiceRequest": "ordered urine drug screens and referrals",
     "QuestionnaireResponse": "pain, function and risk questionnaires that patients filled in",
+    "DiagnosticReport": "urine drug screen reports where single results are missing",
     "DocumentReference": "the presence and date of a signed treatment agreement",
-    "Practitioner": "the prescriber's name beside an order",
-    "Location": "where a visit takes place",
-    "Organization": "the clinic's name beside an order",
-    "Group": "the list of patients an export covers",
 }
-SYSTEM_ONLY = ("Group",)
 
 APIS: Mapping[str, tuple[str, ...]] = {
     "Patient": ("Patient.Read (Demographics)",),
@@ -38,27 +38,23 @@ APIS: Mapping[str, tuple[str, ...]] = {
     "MedicationDispense": ("MedicationDispense.Search (Fill Status)",),
     "Observation": (
         "Observation.Search (Labs)",
-        "Observation.Search (Vitals)",
         "Observation.Search (Social History)",
         "Observation.Search (Assessments)",
-        "Observation.Search (SmartData Elements)",
+        "Observation.Search (SDOH Assessments)",
+        "Observation.Search (Functional and Mental Status)",
     ),
     "Condition": (
         "Condition.Search (Problems)",
         "Condition.Search (Encounter Diagnosis)",
-        "Condition.Search (Medical History)",
     ),
     "Encounter": ("Encounter.Read", "Encounter.Search"),
     "Appointment": ("Appointment.Search",),
     "Procedure": ("Procedure.Search (Orders)", "Procedure.Search (Surgeries)"),
     "ServiceRequest": ("ServiceRequest.Search (Orders)",),
     "QuestionnaireResponse": ("QuestionnaireResponse.Search (Patient-Entered Questionnaires)",),
+    "DiagnosticReport": ("DiagnosticReport.Search (Results)",),
     "DocumentReference": ("DocumentReference.Search (Clinical Notes)",),
-    "Practitioner": ("Practitioner.Read",),
-    "Location": ("Location.Read",),
-    "Organization": ("Organization.Read",),
 }
-_ALL = tuple(kind for kind in WHY if kind not in SYSTEM_ONLY)
 _BACKEND_KEYS = "the same key set as the panel's; ask for a client id of its own"
 
 
@@ -66,7 +62,7 @@ _BACKEND_KEYS = "the same key set as the panel's; ask for a client id of its own
 class VendorForm:
     """One vendor's form.
 
-    compartment: whose data the launch scopes name there.  customer: what the EHR's own team must do.
+    customer: what the EHR's own team must do.  lists_apis: permissions are ticked by the names of its APIs.
     """
 
     where: str
@@ -74,8 +70,6 @@ class VendorForm:
     export: tuple[Row, ...]
     customer: tuple[str, ...]
     wait: str
-    resources: tuple[str, ...] = _ALL
-    compartment: str = "patient"
     lists_apis: bool = False
     bulk_apis: tuple[str, ...] = ()
 
@@ -146,8 +140,6 @@ _ORACLE = VendorForm(
         "For exports: create the group of patients and send its id.",
     ),
     wait="about 15 minutes after a change in the console",
-    resources=tuple(kind for kind in _ALL if kind != "Medication"),
-    compartment="user",
 )
 
 _GENERIC = VendorForm(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from app.ehr.vendors import VENDORS
 from app.errors import LtotError
 from app.jobs.policies import load_policy
 from app.settings import Settings, SettingsError, read_settings
@@ -18,8 +19,6 @@ from app.store.migrate import require_current
 from app.store.tenants import AuthMethod, Tenant, Tenants
 from smart_launch.keys import KeyState, SigningAlgorithm
 from smart_launch.secret import Secret
-
-VENDORS = ("epic", "oracle", "generic")
 
 
 @dataclass(frozen=True, slots=True)

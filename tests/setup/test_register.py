@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from app.ehr.vendors import panel_scopes, vendor_profile
+from smart_launch.scopes import ScopeStyle
 from tests.setup.conftest import BASE, Ltot
 
 VENDORS = ("epic", "oracle", "generic")
@@ -41,7 +43,7 @@ def test_every_permission_has_its_reason(ltot: Ltot, vendor: str) -> None:
 def test_launch_asks_for_what_is_needed_and_nothing_that_lasts(ltot: Ltot) -> None:
     sheet = json.loads(ltot("register", "epic", "--url", BASE, "--json").out)
     names = {permission["name"] for permission in sheet["records"][0]["permissions"]}
-    assert {"launch", "openid", "fhirUser", "patient/Patient.rs", "patient/MedicationRequest.rs"} <= names
+    assert {"launch", "openid", "fhirUser", "user/Patient.rs", "user/MedicationRequest.rs"} <= names
     assert "offline_access" not in names
     assert "MedicationRequest.Search (Signed Medication Order)" in names
 
@@ -58,6 +60,15 @@ def test_an_address_that_cannot_be_registered_is_refused(ltot: Ltot, url: str) -
     refused = ltot("register", "epic", "--url", url)
     assert refused.exit_code == 2
     assert "https://ltot.example.org" in refused.err
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_the_worksheet_asks_for_exactly_what_a_launch_asks_for(ltot: Ltot, vendor: str) -> None:
+    sheet = json.loads(ltot("register", vendor, "--url", BASE, "--json").out)
+    names = {permission["name"] for permission in sheet["records"][0]["permissions"]}
+    asked = set(panel_scopes(vendor_profile(vendor), ScopeStyle.V2))
+    assert asked <= names
+    assert {name for name in names if "/" in name} <= asked
 
 
 def test_an_unknown_vendor_is_refused_with_the_known_ones(ltot: Ltot) -> None:
