@@ -8,11 +8,18 @@ from functools import cached_property
 from typing import Protocol
 
 from valuesets import systems
+from valuesets.errors import ValueSetError
 from valuesets.model import Drug, Factor, Ingredient, NamedDrug
 from valuesets.names import NameIndex
 from valuesets.site import SiteCodes
 
-_PRODUCT_TYPES = frozenset({"SCD", "SBD", "GPCK", "BPCK"})
+# Claims tables give a patch factor per patch and day of supply; over the days one patch is worn it is the factor per
+# microgram per hour (7.2 over 3 days = 2.4).
+_WORN_DAYS = {
+    "daily_dose": 1,
+    "strength x units/days_supply (patch worn 3 days)": 3,
+    "strength x units/days_supply (patch worn 7 days)": 7,
+}
 
 
 class RowSource(Protocol):
@@ -175,13 +182,17 @@ class Terms:
         found: dict[tuple[str, str], list[Factor]] = {}
         for row in self._tables.rows("factors.csv"):
             table, variant, ingredient, form_key, unit, basis, above, up_to, factor, status, source = row
-            # A factor per patch and days' supply is a claims formula, and a second variant an alternative:
-            # neither is a factor per daily dose.
-            if variant == "default" and basis == "daily_dose":
-                found.setdefault((table, form_key), []).append(
-                    Factor(table, ingredient, form_key, _number(factor), unit, status, source, _number(above),
-                           _number(up_to))
-                )  # fmt: skip
+            # A second variant is an alternative for claims research, not another band.
+            if variant != "default":
+                continue
+            worn = _WORN_DAYS.get(basis)
+            if worn is None:
+                raise ValueSetError(f"factors.csv: unknown basis {basis}. Install the release again.")
+            per_dose = _number(factor)
+            found.setdefault((table, form_key), []).append(
+                Factor(table, ingredient, form_key, per_dose / worn if per_dose is not None else None, unit, status,
+                       source, _number(above), _number(up_to))
+            )  # fmt: skip
         return {key: tuple(bands) for key, bands in found.items()}
 
     @cached_property

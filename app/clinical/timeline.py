@@ -38,11 +38,32 @@ def lay_out(supplies: Iterable[Supply], carry_cap: int) -> Timeline:
         covering += laid
         replaced += ended
     covering = [supply for supply in covering if supply.last >= supply.first]
+    still_unknown, ended = _open_ended(unknown, covering)
     return Timeline(
         tuple(sorted(covering, key=lambda s: (s.first, s.ref))),
-        tuple(sorted(unknown, key=lambda s: (s.start, s.ref))),
-        tuple(replaced),
+        tuple(sorted(still_unknown, key=lambda s: (s.start, s.ref))),
+        (*replaced, *ended),
     )
+
+
+def _open_ended(unknown: Sequence[Supply], known: Sequence[Supply]) -> tuple[list[Supply], list[Supply]]:
+    """Of supplies without a known end, those that a later prescription of the same kind has not taken over."""
+    kept: list[Supply] = []
+    replaced: list[Supply] = []
+    for supply in unknown:
+        later = [
+            other
+            for other in (*unknown, *known)
+            if other.start > supply.start
+            and other.drug.ingredient == supply.drug.ingredient
+            and other.drug.release == supply.drug.release
+        ]
+        relations = {_relation(supply, other) for other in later}
+        if relations <= {"concurrent"}:
+            kept.append(supply)
+        elif "replaces" not in relations:
+            replaced.append(supply)
+    return kept, replaced
 
 
 def _lay_group(group: Sequence[Supply], carry_cap: int) -> tuple[list[Supply], list[Supply]]:

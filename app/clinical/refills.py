@@ -1,0 +1,82 @@
+"""Refills: fills before the last supply ran out, and how many prescribers and pharmacies were involved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from app.clinical.opioids import counts_for_therapy, is_opioid
+from app.clinical.overlaps import laid_out
+from app.clinical.policy import Policy
+from app.clinical.supply import Supply
+from app.clinical.words import counted
+from fhir_mappings.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyFill:
+    """A fill while the one before still lasted.  days_early: days before the first uncovered day."""
+
+    ref: str
+    drug: str
+    when: date
+    days_early: int
+
+
+def early_fills(facts: Facts, policy: Policy, as_of: date) -> tuple[EarlyFill, ...]:
+    """Dispensed opioid fills early by the policy's days or more within its window, oldest first.
+
+    Only fills count: an order says nothing of when it was picked up.  The stock carried over is taken into account.
+    """
+    start = as_of.toordinal() - policy.number("G21", "within_days") + 1
+    least = policy.number("G21", "early_days")
+    timeline = laid_out(facts, policy, as_of, is_opioid)
+    return tuple(
+        EarlyFill(s.ref, s.drug.name, date.fromordinal(s.start), s.first - s.start)
+        for s in timeline.covering
+        if s.filled and s.start >= start and s.first - s.start >= least and counts_for_therapy(s)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ManyPrescribers:
+    """Distinct names on opioid fills and orders within the policy's window."""
+
+    prescribers: tuple[str, ...]
+    pharmacies: tuple[str, ...]
+    outside: tuple[str, ...]
+    both: bool
+    text: str
+    refs: tuple[str, ...]
+
+
+def many_prescribers(facts: Facts, policy: Policy, as_of: date) -> ManyPrescribers:
+    """Prescribers and pharmacies of opioids.  Source: CMS Overutilization Monitoring (both at their limits)."""
+    numbers = policy.gaps["G23"].numbers
+    start = as_of - timedelta(days=numbers["within_days"] - 1)
+    recent = as_of - timedelta(days=numbers["outside_days"] - 1)
+    fills = [
+        fill
+        for fill in facts.fills
+        if fill.drug.is_opioid
+        and fill.when
+        and start <= fill.when <= as_of
+        and fill.status != "entered-in-error"
+    ]
+    supplies: list[Supply] = [
+        s for s in laid_out(facts, policy, as_of, is_opioid).covering if s.start >= start.toordinal()
+    ]
+    prescribers = tuple(sorted({s.prescriber for s in supplies if s.prescriber}))
+    pharmacies = tuple(sorted({fill.pharmacy for fill in fills if fill.pharmacy}))
+    outside = tuple(
+        sorted({f.prescriber for f in fills if f.outside and f.prescriber and f.when and f.when >= recent})
+    )
+    return ManyPrescribers(
+        prescribers,
+        pharmacies,
+        outside,
+        len(prescribers) >= numbers["prescribers"] and len(pharmacies) >= numbers["pharmacies"],
+        f"{counted(len(prescribers), 'prescriber')} and {len(pharmacies)} "
+        f"{'pharmacy' if len(pharmacies) == 1 else 'pharmacies'} in {numbers['within_days']} days",
+        tuple(sorted({s.ref for s in supplies} | {fill.ref for fill in fills})),
+    )

@@ -1,0 +1,187 @@
+"""The risk tier: how often things are looked at.  Computed from the chart; a clinician confirms it.
+
+Factors after TopCare, JOM 2020, Six Building Blocks and CDC; the composite is this project's choice.  What is not
+known makes the tier unknown, never low.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+
+from app.clinical.evaluation import Mme, Risk
+from app.clinical.exclusions import active_problems, began
+from app.clinical.months import add_months
+from app.clinical.overlaps import Overlap
+from app.clinical.policy import Policy
+from app.clinical.records import Record, RecordKind
+from app.clinical.refills import early_fills, many_prescribers
+from app.clinical.scores import GAD7, ORT, PCPTSD5, PHQ9, newest_score, ort_band
+from app.clinical.udt import Analyte, analytes, is_result
+from app.clinical.words import amount, counted, day, joined
+from fhir_mappings.facts import Facts, Problem
+
+_SUBSTANCE = ("opioid_use_disorder", "other_substance_use_disorder", "alcohol_use_disorder")
+_REMISSION = frozenset({
+    "opioid_use_disorder:remission", "opioid_use_disorder:remission_or_history",
+})  # fmt: skip
+_ILLNESSES = {
+    "sleep_apnea": "sleep-disordered breathing",
+    "respiratory_disease": "lung disease",
+    "renal_impairment": "kidney disease",
+    "hepatic_impairment": "liver disease",
+    "ptsd": "PTSD",
+}
+_YEAR_DAYS = 365
+
+
+def risk(
+    facts: Facts,
+    policy: Policy,
+    mme: Mme,
+    overlaps: Sequence[Overlap],
+    as_of: date,
+    records: Sequence[Record] = (),
+) -> Risk:
+    """The tier with every reason.  A tier confirmed by a clinician within its interval goes before the computed one."""
+    tests = [
+        one for one in analytes(facts, policy, as_of) if one.unexpected and one.when > add_months(as_of, -12)
+    ]
+    high = [
+        *_dose(mme, policy, high=True),
+        *(f"benzodiazepine: {o.text}" for o in overlaps if o.kind == "benzodiazepine" and o.now),
+        *_high_conditions(facts, as_of),
+        *_ort(facts, as_of, "high"),
+        *_refill_pattern(facts, policy, as_of),
+    ]
+    moderate = [
+        *_dose(mme, policy, high=False),
+        *_ort(facts, as_of, "moderate"),
+        *_moderate_conditions(facts, as_of),
+        *_mood(facts, as_of),
+        *_unexpected(tests),
+    ]
+    missing = _missing(facts, mme, as_of)
+    computed = _tier(high, moderate, missing)
+    return _confirmed(computed, policy, records, as_of) or computed
+
+
+def _tier(high: list[str], moderate: list[str], missing: list[str]) -> Risk:
+    if high:
+        return Risk("high", tuple(high + moderate))
+    gap = (f"not tierable: needs {joined(missing)}",) if missing else ()
+    if moderate:
+        return Risk("moderate", (*moderate, *(f"not known: {joined(missing)}" for _ in gap)))
+    if missing:
+        return Risk("unknown", (*gap, "the moderate schedule is used"))
+    return Risk("low", ("no factor of a higher tier; ORT, MME, PDMP and urine drug test are known",))
+
+
+def _confirmed(computed: Risk, policy: Policy, records: Iterable[Record], as_of: date) -> Risk | None:
+    found = [
+        r
+        for r in records
+        if r.kind is RecordKind.TIER and r.on <= as_of and r.tier in {"low", "moderate", "high"}
+    ]
+    if not found:
+        return None
+    newest = max(found)
+    months = policy.intervals["tier"].moderate
+    if months is not None and as_of >= add_months(newest.on, months):
+        return None
+    who = f" by {newest.author}" if newest.author else ""
+    said = f"confirmed{who} on {day(newest.on)}"
+    return Risk(newest.tier, (said, f"computed: {computed.tier}", *computed.reasons))
+
+
+def _dose(mme: Mme, policy: Policy, *, high: bool) -> list[str]:
+    lower, upper = policy.mme.thresholds[0], policy.mme.thresholds[-1]
+    if mme.current is None:
+        return []
+    reached = mme.current >= upper if high else lower <= mme.current < upper
+    return [f"{amount(mme.current)} MME a day"] if reached else []
+
+
+def _high_conditions(facts: Facts, as_of: date) -> list[str]:
+    current = [p for p in active_problems(facts, as_of, _SUBSTANCE) if not _REMISSION & p.groups]
+    year = as_of - timedelta(days=_YEAR_DAYS)
+    overdoses = [
+        p
+        for p in facts.problems
+        if "opioid_overdose" in p.groups and p.confirmed and year <= (began(p) or year) <= as_of
+    ]
+    found = ["active substance use disorder on the problem list"] if current else []
+    found += ["overdose within 12 months"] if overdoses else []
+    found += ["suicide risk on the problem list"] if active_problems(facts, as_of, {"suicide_risk"}) else []
+    found += ["pregnancy"] if pregnant(facts, as_of) else []
+    return found
+
+
+def pregnant(facts: Facts, as_of: date, weeks: int = 42) -> list[Problem]:
+    """Active problems of pregnancy that began within the look-back; those that may be past do not count."""
+    start = as_of - timedelta(weeks=weeks)
+    return [
+        p
+        for p in active_problems(facts, as_of, {"pregnancy"})
+        if "pregnancy:obstetric_maybe_not_pregnant" not in p.groups and (began(p) or start) >= start
+    ]
+
+
+def _moderate_conditions(facts: Facts, as_of: date) -> list[str]:
+    found = [words for group, words in _ILLNESSES.items() if active_problems(facts, as_of, {group})]
+    past = [
+        p
+        for p in facts.problems
+        if p.confirmed and set(_SUBSTANCE) & p.groups and (p.active is False or _REMISSION & p.groups)
+    ]
+    return [*found, *(["past substance use disorder"] if past else [])]
+
+
+def _ort(facts: Facts, as_of: date, band: str) -> list[str]:
+    score = newest_score(facts, (ORT,), as_of)
+    return (
+        [f"ORT {amount(score.value)} on {day(score.when)}"] if score and ort_band(score.value) == band else []
+    )
+
+
+def _mood(facts: Facts, as_of: date) -> list[str]:
+    found: list[str] = []
+    for tool, cut in ((PHQ9, 10), (GAD7, 10), (PCPTSD5, 4)):
+        score = newest_score(facts, (tool,), as_of)
+        if score is not None and score.value >= cut and score.when > add_months(as_of, -12):
+            found.append(f"{tool.name} {amount(score.value)} on {day(score.when)}")
+    return found
+
+
+def _unexpected(tests: Sequence[Analyte]) -> list[str]:
+    return [f"unexpected urine drug test on {day(max(one.when for one in tests))}"] if tests else []
+
+
+def _refill_pattern(facts: Facts, policy: Policy, as_of: date) -> list[str]:
+    early = early_fills(facts, policy, as_of)
+    found: list[str] = []
+    if len(early) >= policy.number("G21", "pattern"):
+        within = policy.number("G21", "within_days")
+        found.append(f"{counted(len(early), 'early fill')} in {within} days")
+    many = many_prescribers(facts, policy, as_of)
+    if many.both:
+        found.append(many.text)
+    return found
+
+
+def _missing(facts: Facts, mme: Mme, as_of: date) -> list[str]:
+    """What has to be known before anyone may be called low risk."""
+    found: list[str] = []
+    if newest_score(facts, (ORT,), as_of) is None:
+        found.append("ORT")
+    if mme.current is None or not mme.complete:
+        found.append("MME")
+    checked = any("pdmp_review" in e.elements and e.done and e.when and e.when <= as_of for e in facts.events)
+    checked = checked or any("pdmp_review" in r.elements and r.valid and r.when for r in facts.results)
+    if not checked:
+        found.append("PDMP check")
+    if not any(is_result(r) and r.when and r.when <= as_of for r in facts.results):
+        found.append("urine drug test")
+    if not facts.source("Condition").complete:
+        found.append("problems")
+    return found
