@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from app.errors import LtotError
+
+
+class EhrFlavour(Enum):
+    """The sandbox EHR's habits."""
+
+    GENERIC: Literal["generic"] = "generic"
+    EPIC: Literal["epic"] = "epic"
+    ORACLE: Literal["oracle"] = "oracle"
 
 
 def serve(
@@ -55,7 +64,9 @@ def demo(
     check: Annotated[
         bool, typer.Option("--check", help="launch every sandbox patient once, print a line each, exit")
     ] = False,
-    flavour: Annotated[str, typer.Option(help="generic, epic or oracle")] = "generic",
+    flavour: Annotated[
+        EhrFlavour, typer.Option(help="whose habits the sandbox EHR has")
+    ] = EhrFlavour.GENERIC,
     data: Annotated[Path | None, typer.Option(help="a folder of Bundles or NDJSON to serve instead")] = None,
     ehr_port: Annotated[int, typer.Option(help="port of the sandbox EHR; 0: a free one")] = 0,
     panel_port: Annotated[int, typer.Option(help="port of the service; 0: a free one")] = 0,
@@ -66,7 +77,7 @@ def demo(
     from app.main import create_app
 
     addresses = DemoAddresses(ehr_port or free_port(), panel_port or free_port())
-    with run_demo(addresses, create_app, flavour=flavour, data=data) as running:
+    with run_demo(addresses, create_app, flavour=flavour.value, data=data) as running:
         if not check:
             print(f"Open {addresses.ehr}/ , choose a patient, and the panel opens inside the chart.")
             print("Stop with Ctrl-C.", flush=True)

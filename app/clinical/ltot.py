@@ -55,10 +55,7 @@ def ltot(
         evidence=(
             *_supply_evidence(found, covering, unknown, policy, first),
             *([] if whole else [Evidence("orders", "Prescriptions were not read completely.")]),
-            Evidence(
-                "state",
-                where.reason[:1].upper() + where.reason[1:] + (f"; {where.ask}" if where.ask else "") + ".",
-            ),
+            Evidence("state", _sentence(where)),
             *ways(facts, covering, unknown, as_of),
         ),
         uncovered_days=found.uncovered,

@@ -65,18 +65,80 @@ class _Counter:
             factor=factor.factor,
             factor_source=factor.source,
             mme=mme,
-            sig_max=_label_maximum(counter, counted, current, _unsure(laid, day, policy), day),
-            avg_90=window.average(),
-            avg_on_therapy=window.on_therapy(),
-            avg_supply=window.per_day_of_supply(),
-            peak_90=window.peak(),
-            own=_subtotal(counted, current, outside=False),
-            outside=_subtotal(counted, current, outside=True),
-            contributions=tuple(sorted(counted, key=lambda p: (-p.mme, p.ref))),
-            uncounted=tuple(sorted(missing, key=lambda p: (not p.active, p.ref))),
-            flags=_flags(laid, now + open_ended, counted, facts, day, policy),
-            timeline=_steps(counter, [s for s in laid.covering if _counts(s)], day),
+            sig_max=dose.most * factor.factor if dose.most is not None else None,
+            method=dose.method,
+            arithmetic=f"{dose.arithmetic} × {plain(factor.factor)} = {plain(mme)}",
+            start=date.fromordinal(supply.first),
+            end=date.fromordinal(supply.last) if supply.known else None,
+            prescriber=supply.prescriber,
+            prn=dose.prn,
+            outside=supply.outside,
+            peak=dose.peak * factor.factor if dose.peak is not None else None,
+            note=self._note(supply, dose, factor, mme),
         )
+
+    def _note(self, supply: Supply, dose: DailyDose, factor: Factor, mme: Fraction) -> str:
+        notes: list[str] = []
+        most = dose.most * (factor.factor or 0) if dose.most is not None else None
+        tolerance = self.policy.mme.quantity_sig_tolerance
+        if most is not None and dose.method == "quantity" and abs(most - mme) > tolerance * mme:
+            notes.append(f"up to {plain(most)} MME if taken at the label's maximum")
+        if dose.peak is not None and factor.factor is not None and dose.peak * factor.factor > mme:
+            notes.append(f"{plain(dose.peak * factor.factor)} MME on dosing days")
+        if factor.status == "carried_forward":
+            notes.append("legacy factor: the current table does not name this drug")
+        if supply.assumed_refills:
+            notes.append("refills taken as filled; no fill is recorded")
+        elif not supply.filled:
+            notes.append("ordered, fill not confirmed")
+        return "; ".join(notes)
+
+
+def _uncounted(supply: Supply, reason: str, text: str, *, active: bool = True) -> Uncounted:
+    name = supply.drug.ingredient or "opioid"
+    return Uncounted(supply.ref, name, supply.drug.name, reason, f"{supply.drug.name}: {text}", active)
+
+
+def opioid_timeline(facts: Facts, policy: Policy, as_of: date) -> Timeline:
+    """All opioid supplies of the chart on the days they cover."""
+    day = as_of.toordinal()
+    return lay_out(supplies(facts, is_opioid, day), policy.ltot.carry_cap_days)
+
+
+def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timeline | None = None) -> Mme:
+    """The daily MME at `as_of`, its arithmetic, and what could not be counted.
+
+    current None: nothing could be counted although an opioid is present (or none can be excluded); 0 only when every
+    opioid is known to have ended.  Source of the rules: CDC 2022 guideline; docs/clarifications.md.
+    """
+    day = as_of.toordinal()
+    laid = timeline or opioid_timeline(facts, policy, as_of)
+    now = [supply for supply in laid.covering if supply.covers(day)]
+    open_ended = [supply for supply in laid.unknown if _may_be_current(supply, day, policy)]
+    counter = _Counter(policy, terms, _methadone(now + open_ended, day))
+    parts = [counter.count(s, day) for s in _countable(now)]
+    parts += [_open_ended(counter, s, day) for s in _countable(open_ended)]
+    counted = tuple(part for part in parts if isinstance(part, Contribution))
+    missing = tuple(part for part in parts if isinstance(part, Uncounted))
+    whole_source = facts.source("MedicationRequest").complete
+    complete = whole_source and not any(part.active for part in missing)
+    current = _current(counted, missing, now + open_ended, whole=whole_source)
+    window = _Window(counter, [s for s in laid.covering if _counts(s)], day, policy.ltot.window_days)
+    return Mme(
+        current=current,
+        complete=complete,
+        sig_max=_label_maximum(counter, counted, current, _unsure(laid, day, policy), day),
+        avg_90=window.average(),
+        avg_on_therapy=window.on_therapy(),
+        avg_supply=window.per_day_of_supply(),
+        peak_90=window.peak(),
+        own=_subtotal(counted, current, outside=False),
+        outside=_subtotal(counted, current, outside=True),
+        contributions=tuple(sorted(counted, key=lambda p: (-p.mme, p.ref))),
+        uncounted=tuple(sorted(missing, key=lambda p: (not p.active, p.ref))),
+        flags=_flags(laid, now + open_ended, counted, facts, day, policy),
+        timeline=_steps(counter, [s for s in laid.covering if _counts(s)], day),
+    )
 
 
 def _counts(supply: Supply) -> bool:

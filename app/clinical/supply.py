@@ -140,7 +140,7 @@ def _links(orders: Sequence[Order], fills: Iterable[Fill]) -> dict[str, str]:
     known = {order.ref for order in orders}
     links: dict[str, str] = {}
     for fill in fills:
-        if fill.order in known and fill.order is not None:
+        if fill.order is not None and fill.order in known:
             links[fill.ref] = fill.order
             continue
         for order in sorted(orders, key=lambda o: o.ref):

@@ -6,7 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from http.cookiejar import CookieJar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 from app.jobs.demo import DemoAddresses
@@ -22,7 +22,7 @@ def check_demo(addresses: DemoAddresses) -> Iterator[str]:
     """One line per patient: status, MME, open gaps.  Raises CheckFailedError at the first launch that fails."""
     patients = json.loads(_get(addresses.ehr + "/patients.json"))
     for patient in patients:
-        evaluation = launch_and_read(addresses, patient["id"])
+        evaluation = Chart(addresses, patient["id"]).evaluation()
         mme = evaluation["mme"]
         dose = "MME unknown" if mme["current"] is None else f"MME {round(mme['current'], 1):g}"
         if not mme["complete"] and mme["current"] is not None:
@@ -36,37 +36,41 @@ def check_demo(addresses: DemoAddresses) -> Iterator[str]:
         )
 
 
-def launch_and_read(addresses: DemoAddresses, patient: str) -> dict[str, Any]:
-    """Launch one patient's panel in a fresh browser and return the evaluation it shows."""
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-    link = json.loads(
-        _open(browser, addresses.ehr + "/launches", patient, data=json.dumps({"patient": patient}).encode())
-    )["url"]
-    with browser.open(link, timeout=TIMEOUT) as page:
-        address = page.geturl()
-    if "/p/" not in address:
-        raise CheckFailedError(f"{patient}: the launch ended at {address.partition('?')[0]}")
-    return json.loads(_open(browser, address + "/content", patient, accept="application/json"))
+class Chart:
+    """One patient's panel, launched in a browser of its own that keeps cookies and follows redirects."""
+
+    def __init__(self, addresses: DemoAddresses, patient: str) -> None:
+        policy = DefaultCookiePolicy(secure_protocols=("http", "https"))
+        self._browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar(policy)))
+        self._patient = patient
+        request = json.dumps({"patient": patient}).encode()
+        link = json.loads(self.read(addresses.ehr + "/launches", data=request))["url"]
+        with self._browser.open(link, timeout=TIMEOUT) as page:
+            self.address: str = page.geturl()
+        if "/p/" not in self.address:
+            raise CheckFailedError(f"{patient}: the launch ended at {self.address.partition('?')[0]}")
+
+    def evaluation(self) -> dict[str, Any]:
+        """What the panel shows, as JSON."""
+        return json.loads(self.read(self.address + "/content", accept="application/json"))
+
+    def content(self) -> str:
+        """What the panel shows, as the page's HTML."""
+        return self.read(self.address + "/content", accept="text/html").decode()
+
+    def read(self, address: str, *, data: bytes | None = None, accept: str = "*/*") -> bytes:
+        """One request of this browser; raises CheckFailedError for an error status."""
+        request = urllib.request.Request(  # noqa: S310 - loopback addresses only
+            address, data, {"Accept": accept, "Content-Type": "application/json"}
+        )
+        try:
+            with self._browser.open(request, timeout=TIMEOUT) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            where = address.partition("?")[0]
+            raise CheckFailedError(f"{self._patient}: {error.code} at {where}") from None
 
 
 def _get(address: str) -> bytes:
     with urllib.request.urlopen(address, timeout=TIMEOUT) as answer:  # noqa: S310 - loopback addresses only
         return answer.read()
-
-
-def _open(
-    browser: urllib.request.OpenerDirector,
-    address: str,
-    patient: str,
-    *,
-    data: bytes | None = None,
-    accept: str = "*/*",
-) -> bytes:
-    request = urllib.request.Request(  # noqa: S310 - loopback addresses only
-        address, data, {"Accept": accept, "Content-Type": "application/json"}
-    )
-    try:
-        with browser.open(request, timeout=TIMEOUT) as answer:
-            return answer.read()
-    except urllib.error.HTTPError as error:
-        raise CheckFailedError(f"{patient}: {error.code} at {address.partition('?')[0]}") from None

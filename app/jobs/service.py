@@ -11,10 +11,10 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from app.clinical.policy import Policy
-from app.ehr.http import ehr_http_client
+from app.ehr.http import HttpClient, ehr_http_client
 from app.ehr.vendors import VendorProfile, vendor_profile
 from app.jobs.policies import load_policy, load_site_terms
-from app.settings import Settings
+from app.settings import LOOPBACK_HOSTS, Settings
 from app.store.attempts import Attempts
 from app.store.audit import AuditLog
 from app.store.crypto import KeyRing
@@ -58,7 +58,7 @@ class Service:
     store: Store
     terms: Terms
     now: Callable[[], datetime] = utc_now
-    http: object = field(default=None)
+    http: HttpClient = field(default_factory=ehr_http_client)
     tenants: Tenants = field(init=False)
     attempts: Attempts = field(init=False)
     sessions: Sessions = field(init=False)
@@ -66,7 +66,8 @@ class Service:
     _server_keys: dict[tuple[str, str], ServerKeys] = field(default_factory=dict[tuple[str, str], ServerKeys])
 
     def __post_init__(self) -> None:
-        self.http = self.http or ehr_http_client()
+        loopback = LOOPBACK_HOSTS if self.settings.is_loopback else frozenset[str]()
+        self.http = self.http or ehr_http_client(self.settings.trusted_private_hosts | loopback)
         self.tenants, self.attempts = Tenants(self.store), Attempts(self.store)
         self.audit = AuditLog(self.store)
         self.sessions = Sessions(
@@ -79,7 +80,9 @@ class Service:
     def of(cls, settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Service:
         """The service for these settings; nothing is opened before it is needed."""
         store = Store(create_store_engine(settings.database_url), KeyRing.from_settings(settings.master_key))
-        return cls(settings, store, load_site_terms(settings.site_codes, snomed=settings.snomed), now)
+        terms = load_site_terms(settings.site_codes, snomed=settings.snomed)
+        trusted = {*settings.trusted_private_hosts, *(LOOPBACK_HOSTS if settings.is_demo else ())}
+        return cls(settings, store, terms, now, ehr_http_client(trusted))
 
     @property
     def redirect_uri(self) -> str:
@@ -120,7 +123,7 @@ class Service:
     async def configuration_of(self, tenant: Tenant) -> SmartConfiguration:
         """The EHR's SMART configuration, cached for at most a day.  Raises DiscoveryError."""
         return await discover(
-            self.http,  # type: ignore[arg-type]
+            self.http,
             tenant.issuer,
             tenant.endpoint_policy(allow_loopback_http=self.settings.is_loopback),
             self.now(),
@@ -133,6 +136,6 @@ class Service:
         known = self._server_keys.get((tenant.id, address))
         if known is None:
             policy = tenant.endpoint_policy(allow_loopback_http=self.settings.is_loopback)
-            known = ServerKeys(self.http, address, policy)  # type: ignore[arg-type]
+            known = ServerKeys(self.http, address, policy)
             self._server_keys[tenant.id, address] = known
         return known

@@ -21,13 +21,12 @@ router = APIRouter(prefix="/p/{launch_id}")
 async def page(request: Request, launch_id: str) -> Response:
     """The page.  Painted at once; its content follows in one request, or with it for `?whole=1` and print."""
     opened = await open_launch(request, launch_id)
-    if request.query_params.get("print") or request.query_params.get("whole"):
+    frame = _frame(request, opened)
+    printing = "print" in request.query_params
+    if printing or "whole" in request.query_params:
         panel = await _panel(request, opened)
-        printing = bool(request.query_params.get("print"))
-        return HTMLResponse(
-            render_panel(_view(panel, opened), _page(request, opened), whole=True, printing=printing)
-        )
-    return HTMLResponse(render_shell(_page(request, opened)))
+        return HTMLResponse(render_panel(_view(panel, opened), frame, whole=True, printing=printing))
+    return HTMLResponse(render_shell(frame))
 
 
 @router.get("/content")
@@ -37,7 +36,14 @@ async def content(request: Request, launch_id: str) -> Response:
     panel = await _panel(request, opened)
     if request.headers.get("accept", "").startswith("application/json"):
         return Response(msgspec.json.encode(as_json(panel.evaluation)), media_type="application/json")
-    return HTMLResponse(render_panel(_view(panel, opened), _page(request, opened)))
+    return HTMLResponse(render_panel(_view(panel, opened), _frame(request, opened)))
+
+
+def _frame(request: Request, opened: OpenLaunch) -> LaunchPage:
+    settings = service_of(request).settings
+    return LaunchPage(
+        opened.launch.id, opened.launch.patient_fingerprint, idle_seconds=settings.idle_minutes * 60
+    )
 
 
 @router.post("/keep")
