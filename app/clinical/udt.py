@@ -53,8 +53,8 @@ _OPIATES = (
     "codeine morphine hydrocodone hydromorphone dihydrocodeine benzhydrocodone oxycodone oxymorphone opium"
 )
 _SYNTHETIC = (
-    "hydrocodone hydromorphone benzhydrocodone oxycodone oxymorphone methadone fentanyl buprenorphine tramadol tapentadol "
-    "meperidine levorphanol pentazocine butorphanol"
+    "hydrocodone hydromorphone benzhydrocodone oxycodone oxymorphone methadone fentanyl buprenorphine tramadol "
+    "tapentadol meperidine levorphanol pentazocine butorphanol"
 )
 
 # By a word of the analyte's name first, then by the group of the value set.

@@ -14,6 +14,9 @@ from app.clinical.records import Record, RecordKind
 from app.clinical.words import day, joined
 from fhir_mappings.facts import Facts
 
+_PRESENT = frozenset({"buprenorphine", "oud_treatment", "cough_product"})
+_OPEN_FLAGS = frozenset({"stale_order", "reported_opioid"})
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -38,9 +41,16 @@ class Case:
     def opioid_in_use(self) -> bool | None:
         """Whether any opioid counts as in use on `as_of`; None when that cannot be told."""
         mme = self.mme
-        if mme.contributions or any(one.active for one in mme.uncounted):
+        if mme.contributions or any(one.active for one in mme.uncounted) or _PRESENT & set(mme.flags):
             return True
-        return False if mme.complete and mme.current == 0 else None
+        return False if mme.complete and mme.current == 0 and not _OPEN_FLAGS & set(mme.flags) else None
+
+    @property
+    def on_therapy(self) -> bool | None:
+        """On long-term opioid therapy, by the definition or by a clinician's word; None when it cannot be told."""
+        if self.ltot.status is LtotStatus.YES or self.ltot.state == "confirmed":
+            return True
+        return None if self.ltot.status is LtotStatus.CANNOT_TELL else False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +189,7 @@ def apply(one: Rule, case: Case) -> Gap | None:
 def _checked(one: Rule, case: Case) -> Finding:
     """The finding, saying so where it is not certain that the rule concerns this person."""
     finding = one.check(case)
-    if one.scope is Scope.LTOT and case.ltot.status is LtotStatus.CANNOT_TELL:
+    if one.scope is Scope.LTOT and case.on_therapy is None:
         return finding.also(Evidence("scope", "whether this is long-term opioid therapy cannot be told"))
     if one.scope is Scope.OPIOID and case.opioid_in_use is None:
         return finding.also(Evidence("scope", "whether an opioid is in use cannot be told"))
@@ -187,7 +197,7 @@ def _checked(one: Rule, case: Case) -> Finding:
 
 
 def _outside_scope(one: Rule, case: Case) -> Finding | None:
-    if one.scope is Scope.LTOT and case.ltot.status is LtotStatus.NO:
+    if one.scope is Scope.LTOT and case.on_therapy is False:
         reason = f"{case.ltot.covered_days_90} of the last 90 days covered by an opioid"
         return not_applicable("Not on long-term opioid therapy", Evidence("scope", reason))
     if one.scope is Scope.OPIOID and case.opioid_in_use is False:

@@ -84,7 +84,7 @@ def peg_due(case: Case) -> Finding:
     "G07",
     "PEG trend",
     scope=Scope.LTOT,
-    sentence="A PEG score worse by {worse_percent} % and {worse_points} points or more than the one before is reviewed.",
+    sentence="A PEG score worse by {worse_percent} % or {worse_points} points than the one before is reviewed.",
     source="CDC 2022 guideline, recommendation 7; the size of change is from memory",
 )
 def peg_trend(case: Case) -> Finding:

@@ -37,11 +37,10 @@ def is_rescue(drug: DrugFact) -> bool:
 def _supplied(case: Case) -> list[Done]:
     """Rescue naloxone ordered, dispensed or at home."""
     orders = [
-        Done(order.authored or order.start, order.ref, f"{order.drug.name}, {'at home' if order.reported else 'ordered'}")
-        for order in case.facts.orders
-        if is_rescue(order.drug) and order.status not in _VOID and order.setting == "outpatient"
-        and not order.do_not_perform
-    ]  # fmt: skip
+        Done(o.authored or o.start, o.ref, f"{o.drug.name}, {'at home' if o.reported else 'ordered'}")
+        for o in case.facts.orders
+        if is_rescue(o.drug) and o.status not in _VOID and o.setting == "outpatient" and not o.do_not_perform
+    ]
     fills = [
         Done(fill.when, fill.ref, f"{fill.drug.name}, dispensed")
         for fill in case.facts.fills
@@ -113,6 +112,10 @@ def naloxone(case: Case) -> Finding:
     declined = _declined(case, hold)
     if declined is not None:
         return declined
+    undated = sorted(one.ref for one in _supplied(case) if one.when is None)
+    if undated:
+        note = Evidence("undated", "rescue naloxone without a date", tuple(undated))
+        return unknown("Rescue naloxone on the list, without a date", note, *hold)
     doubt = unproven(case.facts, ORDERS, _ALSO)
     if doubt is not None:
         return unknown(f"Rescue naloxone cannot be judged: {doubt.text}", doubt, *hold)

@@ -1,0 +1,165 @@
+"""Urine drug tests: due (G03), unexpected (G04)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from app.clinical.evaluation import Colour, Evidence, Status
+from app.clinical.gaps.absence import unproven
+from app.clinical.gaps.case import (
+    Case,
+    Finding,
+    Scope,
+    due_soon,
+    met,
+    not_applicable,
+    overdue,
+    rule,
+    unknown,
+)
+from app.clinical.gaps.sources import RESULTS
+from app.clinical.gaps.timed import Activity, Done, timed
+from app.clinical.months import add_months
+from app.clinical.records import RecordKind
+from app.clinical.udt import Analyte, Outcome, analytes, is_result
+from app.clinical.words import day, joined
+
+_ALSO = ("DiagnosticReport",)
+_TEST = Activity("G03", "udt", "urine drug test", RESULTS, _ALSO)
+_LOOK = (Outcome.NEEDS_READING, Outcome.INVALID, Outcome.ASSAY_MAY_MISS)
+
+
+def received(case: Case) -> list[Done]:
+    """Results received, one per specimen date (an order is none)."""
+    found: dict[date | None, str] = {}
+    for result in sorted(case.facts.results, key=lambda r: r.ref):
+        if is_result(result):
+            found.setdefault(result.when, result.ref)
+    return [Done(when, ref) for when, ref in found.items()]
+
+
+def _pending(case: Case, since: date | None) -> tuple[date, str] | None:
+    """The oldest test asked for after the newest result: an order, or a result not yet final."""
+    asked = [
+        (event.when, event.ref)
+        for event in case.facts.events
+        if event.ref.startswith("ServiceRequest/") and any(e.startswith("udt") for e in event.elements)
+    ]
+    asked += [
+        (result.when, result.ref)
+        for result in case.facts.results
+        if "udt" in result.elements and result.status in {"registered", "preliminary"}
+    ]
+    open_ = [
+        (w, ref) for w, ref in asked if w is not None and w <= case.as_of and (since is None or w > since)
+    ]
+    return min(open_, default=None)
+
+
+@rule(
+    "G03",
+    "urine drug test",
+    scope=Scope.LTOT,
+    interval="udt",
+    sentence="A urine drug test result is received {schedule}; one asked for is followed up after {pending_days} days.",
+    source="CDC 2022 guideline, recommendation 10; Argoff 2018 consensus for the pace by risk",
+)
+def urine_due(case: Case) -> Finding:
+    """Overdue by the tier's interval; a test asked for and not back needs a look."""
+    found = timed(case, _TEST, received(case))
+    pending = _pending(case, found.last)
+    if pending is None:
+        return found
+    when, ref = pending
+    note = Evidence("pending", "test asked for, result outstanding", (ref,), when)
+    text = f"{found.text}; one asked for on {day(when)}, result outstanding"
+    long_ago = case.as_of - when > timedelta(days=case.policy.number("G03", "pending_days"))
+    if found.status is Status.MET and long_ago:
+        return replace(found, status=Status.DUE_SOON, text=text).also(note)
+    return replace(found, text=text).also(note)
+
+
+@rule(
+    "G04",
+    "unexpected urine drug test",
+    scope=Scope.LTOT,
+    safety=True,
+    sentence="An unexpected urine drug test result of the last {lookback_months} months is reviewed and, while "
+    "presumptive, confirmed. A test result alone is no reason to end care.",
+    source="CDC 2022 guideline, recommendation 10; CDC decision-support guide",
+)
+def urine_unexpected(case: Case) -> Finding:
+    """Overdue until reviewed; then it needs a look until a definitive test or a noted review settles it."""
+    start = add_months(case.as_of, -case.policy.number("G04", "lookback_months"))
+    found = [one for one in analytes(case.facts, case.policy, case.as_of) if one.when > start]
+    reviewed = case.noted(RecordKind.REVIEW, "G04")
+    odd = [one for one in found if one.unexpected and not _settled(one, found)]
+    if odd:
+        return _unexpected(case, odd)
+    latest = max((one.when for one in found), default=None)
+    look = [one for one in found if one.when == latest and one.outcome in _LOOK]
+    if look and not (reviewed and latest and reviewed.on >= latest):
+        return _needs_look(look)
+    if found and latest:
+        text = f"Results of {day(latest)} as expected"
+        return met(text, *_evidence([one for one in found if one.when == latest]), last=latest)
+    doubt = unproven(case.facts, RESULTS, _ALSO)
+    if doubt is not None:
+        return unknown(doubt.text[:1].upper() + doubt.text[1:], doubt)
+    return not_applicable(
+        "Nothing to review: see the urine drug test", Evidence("scope", "no judged analyte in the look-back")
+    )
+
+
+def _settled(one: Analyte, found: list[Analyte]) -> bool:
+    """A definitive result of the same specimen day or later, as expected, answers a presumptive one."""
+    return not one.definitive and any(
+        other.definitive
+        and other.when >= one.when
+        and other.outcome in {Outcome.EXPECTED_POSITIVE, Outcome.EXPECTED_NEGATIVE}
+        and _substance(other) == _substance(one)
+        for other in found
+    )
+
+
+def _substance(one: Analyte) -> str:
+    return one.name.split(" ")[0].lower().rstrip("s")
+
+
+def _unexpected(case: Case, odd: list[Analyte]) -> Finding:
+    last = max(one.when for one in odd)
+    newest = [one for one in odd if one.when == last]
+    text = f"Unexpected on {day(last)}: {joined(dict.fromkeys(_short(one) for one in newest))}"
+    doubt = unproven(case.facts, ("MedicationRequest",))
+    evidence = list(_evidence(odd))
+    if doubt is not None:
+        evidence.append(Evidence("source", f"drugs in supply may be incomplete: {doubt.text}"))
+    reviewed = case.noted(RecordKind.REVIEW, "G04")
+    if reviewed is None or reviewed.on < last:
+        if doubt is not None:
+            return unknown(f"{text}; but {doubt.text}", *evidence, colour=Colour.YELLOW, last=last)
+        return overdue(f"{text}; review not recorded", *evidence, last=last)
+    note = Evidence("review", reviewed.text or "reviewed", (reviewed.ref,), reviewed.on)
+    if all(one.definitive for one in newest):
+        return met(f"{text}; reviewed on {day(reviewed.on)}", *evidence, note, last=last)
+    return due_soon(f"{text}; reviewed on {day(reviewed.on)}, presumptive", *evidence, note, last=last)
+
+
+def _short(one: Analyte) -> str:
+    detected = one.outcome is Outcome.UNEXPECTED_POSITIVE
+    how = "" if one.definitive else " (presumptive)"
+    return f"{one.name} {'detected' if detected else 'not detected'}{how}"
+
+
+def _needs_look(look: list[Analyte]) -> Finding:
+    last = look[0].when
+    words = joined(dict.fromkeys(f"{one.name} {one.outcome}" for one in look))
+    text = f"Results of {day(last)} need a look: {words}"
+    if all(one.outcome is Outcome.ASSAY_MAY_MISS for one in look):
+        return due_soon(text, *_evidence(look), last=last)
+    return unknown(text, *_evidence(look), colour=Colour.YELLOW, last=last)
+
+
+def _evidence(found: list[Analyte]) -> tuple[Evidence, ...]:
+    return tuple(Evidence("result", one.text, (one.ref,), one.when) for one in found)
