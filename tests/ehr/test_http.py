@@ -1,0 +1,79 @@
+"""The service reaches public hosts and the ones the operator trusts, whatever a name resolves to."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+
+from app.ehr.http import ehr_http_client
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    async def getaddrinfo(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [("127.0.0.1",), ("10.0.0.8",), ("169.254.169.254",), ("192.168.1.1",), ("0.0.0.0",), ("::1",),
+     ("fe80::1%eth0",), ("8.8.8.8", "127.0.0.1"), ("::ffff:127.0.0.1",)],
+)  # fmt: skip
+async def test_a_name_that_leads_inside_is_refused(
+    monkeypatch: pytest.MonkeyPatch, port: int, addresses: tuple[str, ...]
+) -> None:
+    resolving(monkeypatch, *addresses)
+    async with ehr_http_client() as client:
+        with pytest.raises(httpx2.ConnectError, match="private"):
+            await client.get(f"http://ehr.example.org:{port}/")
+
+
+async def test_a_trusted_name_may_be_inside(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    resolving(monkeypatch, "127.0.0.1")
+    async with ehr_http_client({"EHR.example.org"}) as client:
+        assert (await client.get(f"http://ehr.example.org:{port}/")).text == "ok"
+
+
+async def test_a_literal_private_address_is_refused_too(port: int) -> None:
+    async with ehr_http_client() as client:
+        with pytest.raises(httpx2.ConnectError):
+            await client.get(f"http://127.0.0.1:{port}/")
+
+
+async def test_a_name_nobody_knows_is_a_failed_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def getaddrinfo(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    async with ehr_http_client() as client:
+        with pytest.raises(httpx2.ConnectError, match="resolved"):
+            await client.get("https://ehr.example.org/")
+
+
+async def test_redirects_are_not_followed() -> None:
+    moved = httpx2.Response(302, headers={"Location": "https://elsewhere.example.org/"})
+    async with ehr_http_client(transport=httpx2.MockTransport(lambda _: moved)) as client:
+        assert (await client.get("https://ehr.example.org/")).status_code == 302
+
+
+async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    async with ehr_http_client({"127.0.0.1"}) as client:
+        assert (await client.get(f"http://127.0.0.1:{port}/")).text == "ok"
