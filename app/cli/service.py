@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from app.errors import LtotError
 
 
-class EhrFlavour(Enum):
+class EhrFlavour(StrEnum):
     """The sandbox EHR's habits."""
 
-    GENERIC: Literal["generic"] = "generic"
-    EPIC: Literal["epic"] = "epic"
-    ORACLE: Literal["oracle"] = "oracle"
+    GENERIC = "generic"
+    EPIC = "epic"
+    ORACLE = "oracle"
 
 
 def serve(
@@ -46,17 +46,27 @@ def serve(
     )
 
 
-def migrate() -> None:
+def migrate(
+    grant_to: Annotated[
+        str | None, typer.Option(help="the PostgreSQL role the service runs with; run as the tables' owner")
+    ] = None,
+) -> None:
     """Bring the database to this version."""
     from app.settings import SettingsError, read_settings
     from app.store.db import create_store_engine
-    from app.store.migrate import upgrade
+    from app.store.migrate import grant_service_role, upgrade
 
     try:
         settings = read_settings(os.environ)
     except SettingsError as error:
         raise LtotError("LT-601", str(error)) from None
-    upgrade(create_store_engine(settings.database_url))
+    engine = create_store_engine(settings.database_url)
+    try:
+        upgrade(engine)
+        if grant_to is not None:
+            grant_service_role(engine, grant_to)
+    finally:
+        engine.dispose()
     print("The database is at this version.")
 
 

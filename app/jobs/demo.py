@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -141,7 +142,7 @@ def run_demo(
     addresses: DemoAddresses,
     create_app: Callable[[Service], FastAPI],
     *,
-    flavour: Flavour = "generic",
+    flavour: str = "generic",
     data: Path | None = None,
     folder: Path | None = None,
 ) -> Iterator[RunningDemo]:
@@ -154,7 +155,7 @@ def run_demo(
             SandboxClient(CLIENT_ID, (service.redirect_uri,), jwks_url=addresses.jwks),
             SandboxClient(BACKEND_CLIENT_ID, jwks_url=addresses.jwks, backend=True),
         ],
-        flavour=flavour,
+        flavour=cast("Flavour", flavour),
         data=data,
         panel_launch_url=f"{addresses.panel}/launch",
     )
