@@ -93,10 +93,11 @@ def tenant_add(
         frame_ancestors=tuple(frame_ancestor or ()),
         roles=tenants.read_roles(role or ()),
     )
-    set_up = tenants.SetUp.of(os.environ)
-    tenants.add_tenant(set_up, tenant, datetime.now(UTC), may_replace=replace)
+    with tenants.SetUp.opened(os.environ) as set_up:
+        tenants.add_tenant(set_up, tenant, datetime.now(UTC), may_replace=replace)
+        needs_key = tenants.needs_key(set_up, tenant)
     print(f"Saved {id_}.")
-    if tenants.needs_key(set_up, tenant):
+    if needs_key:
         print(f"Next: ltot keys new {id_}")
     print(f"Then: ltot doctor {id_}")
 
@@ -106,7 +107,9 @@ def tenant_list() -> None:
     """List tenants: id, vendor, FHIR address, name."""
     from app.jobs.tenants import SetUp
 
-    for tenant in SetUp.of(os.environ).tenants.all():
+    with SetUp.opened(os.environ) as set_up:
+        found = set_up.tenants.all()
+    for tenant in found:
         off = "" if tenant.enabled else "  (off)"
         print(f"{tenant.id}  {tenant.vendor}  {tenant.issuer}  {tenant.name}{off}")
 
@@ -116,8 +119,8 @@ def tenant_show(tenant: TenantId) -> None:
     """Print one tenant as JSON, without its secret."""
     from app.jobs.tenants import SetUp, describe_tenant
 
-    set_up = SetUp.of(os.environ)
-    print(json.dumps(describe_tenant(set_up, set_up.tenants.get(tenant)), indent=2))
+    with SetUp.opened(os.environ) as set_up:
+        print(json.dumps(describe_tenant(set_up, set_up.tenants.get(tenant)), indent=2))
 
 
 @keys_cli.command("new")
@@ -128,8 +131,8 @@ def keys_new(
     """Make a signing key: the first signs at once, a later one is published until `ltot keys rotate`."""
     from app.jobs.tenants import SetUp, new_key
 
-    set_up = SetUp.of(os.environ)
-    kid, state = new_key(set_up, tenant, algorithm, datetime.now(UTC))
+    with SetUp.opened(os.environ) as set_up:
+        kid, state = new_key(set_up, tenant, algorithm, datetime.now(UTC))
     print(f"{kid}  {state}")
     print(f"Public keys: {set_up.jwks_url(tenant)}")
 
@@ -139,7 +142,8 @@ def keys_rotate(tenant: TenantId) -> None:
     """Sign with the next key from now on; the former one stays published until nothing needs it."""
     from app.jobs.tenants import SetUp, rotate_key
 
-    active, removed = rotate_key(SetUp.of(os.environ), tenant, datetime.now(UTC))
+    with SetUp.opened(os.environ) as set_up:
+        active, removed = rotate_key(set_up, tenant, datetime.now(UTC))
     print(f"{active}  active")
     for kid in removed:
         print(f"{kid}  removed")
@@ -150,7 +154,9 @@ def keys_list(tenant: TenantId) -> None:
     """List key ids and states, oldest first."""
     from app.jobs.tenants import SetUp, list_keys
 
-    for kid, state in list_keys(SetUp.of(os.environ), tenant):
+    with SetUp.opened(os.environ) as set_up:
+        found = list_keys(set_up, tenant)
+    for kid, state in found:
         print(f"{kid}  {state}")
 
 
@@ -184,7 +190,9 @@ def audit_verify(
     from app.jobs.tenants import SetUp, read_heads, verify_access_log
 
     intact = True
-    for tenant, result in verify_access_log(SetUp.of(os.environ), read_heads(heads)):
+    with SetUp.opened(os.environ) as set_up:
+        checked = list(verify_access_log(set_up, read_heads(heads)))
+    for tenant, result in checked:
         print(f"{tenant} {result.head} {result.entries} entries, {'intact' if result.intact else 'DAMAGED'}")
         for finding in result.findings:
             print(f"  entry {finding.seq}: {finding.damage}")

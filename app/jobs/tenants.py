@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +39,16 @@ class SetUp:
         store = Store(create_store_engine(settings.database_url), KeyRing.from_settings(settings.master_key))
         require_current(store.engine)
         return cls(settings, store)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, environment: Mapping[str, str]) -> Iterator[SetUp]:
+        """The same for one verb; connections are let go of at its end."""
+        set_up = cls.of(environment)
+        try:
+            yield set_up
+        finally:
+            set_up.store.engine.dispose()
 
     @property
     def tenants(self) -> Tenants:

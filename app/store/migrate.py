@@ -7,8 +7,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
+from app.errors import LtotError
 from app.store.errors import NotMigratedError, StoreUnavailableError
 
 _SCRIPTS = Path(__file__).resolve().parents[2] / "alembic"
@@ -49,8 +50,18 @@ def grant_service_role(engine: Engine, role: str) -> None:
     """Give a PostgreSQL role what the running service needs, and no more; run as the owner of the tables.
 
     The role may not own the tables, must not be a superuser and not bypass row-level security. It may read
-    and append to the access log, never change or delete there.
+    and append to the access log, never change or delete there. Raises LtotError LT-601 for a role that does
+    not exist or a database without roles.
     """
+    if engine.dialect.name != "postgresql":
+        raise LtotError("LT-601", "grant-to: only PostgreSQL has roles.")
+    try:
+        _grant(engine, role)
+    except ProgrammingError:
+        raise LtotError("LT-601", "grant-to: the role is unknown, or this one may not grant.") from None
+
+
+def _grant(engine: Engine, role: str) -> None:
     with engine.begin() as connection:
         quoted = connection.dialect.identifier_preparer.quote_identifier(role)
         connection.execute(text(f"GRANT USAGE ON SCHEMA public TO {quoted}"))

@@ -14,6 +14,7 @@ from app.jobs.doctor.keys import examine_key_set
 from app.jobs.doctor.server import examine_server
 from app.jobs.doctor.subject import Subject
 from app.jobs.tenants import SetUp
+from app.store.tenants import Tenant
 
 __all__ = ["Finding", "Result", "Subject", "as_lines", "examine", "examine_from_environment"]
 
@@ -31,11 +32,11 @@ def examine_from_environment(
     environment: Mapping[str, str], tenant_id: str, *, patient: str | None = None
 ) -> list[Finding]:
     """The findings for one tenant of the settings in `environment`.  Raises LT-601, LT-602, LT-605, LT-607."""
-    set_up = SetUp.of(environment)
-    tenant = set_up.tenants.get(tenant_id)
+    with SetUp.opened(environment) as set_up:
+        tenant = set_up.tenants.get(tenant_id)
+        return asyncio.run(_examine(set_up, tenant, patient))
 
-    async def run() -> list[Finding]:
-        async with ehr_http_client(set_up.settings.trusted_private_hosts) as http:
-            return await examine(Subject(set_up, tenant, http, datetime.now(UTC), patient))
 
-    return asyncio.run(run())
+async def _examine(set_up: SetUp, tenant: Tenant, patient: str | None) -> list[Finding]:
+    async with ehr_http_client(set_up.settings.trusted_private_hosts) as http:
+        return await examine(Subject(set_up, tenant, http, datetime.now(UTC), patient))
