@@ -96,7 +96,7 @@ class _Counter:
 
 def _uncounted(supply: Supply, reason: str, text: str, *, active: bool = True) -> Uncounted:
     name = supply.drug.ingredient or "opioid"
-    return Uncounted(supply.ref, name, supply.drug.name, reason, f"{supply.drug.name}: {text}", active)
+    return Uncounted(supply.ref, name, supply.drug.name, reason, text, active)
 
 
 def opioid_timeline(facts: Facts, policy: Policy, as_of: date) -> Timeline:
