@@ -14,7 +14,7 @@ _STATUS = {
     Status.EXCLUDED: "excluded",
     Status.NOT_APPLICABLE: "does not apply",
 }
-_METHODS = {
+METHODS = {
     "quantity": "from quantity and days' supply",
     "sig": "from the directions",
     "free_text": "from free-text directions",
@@ -90,7 +90,7 @@ def contribution_line(one: Contribution) -> str:
         dates,
         one.prescriber,
         one.ref,
-        _METHODS.get(one.method, f"by {one.method}"),
+        METHODS.get(one.method, f"by {one.method}"),
         "as needed" if one.prn else "",
         "prescribed elsewhere" if one.outside else "",
         one.note,

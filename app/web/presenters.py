@@ -8,14 +8,15 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from app.clinical.evaluation import Evaluation, Evidence, Exclusion, LtotStatus, Risk
+from app.clinical.explain import evidence_line, ltot_lines
+from app.clinical.words import counted, day
 from app.web.presenters_chart import step_charts
 from app.web.presenters_gaps import gap_groups
 from app.web.presenters_mme import number
 from app.web.presenters_sources import element_rows, source_notices, sources
-from app.web.presenters_why import evidence_line, ltot_lines
 from app.web.summary import summary_text
 from app.web.views import Answer, Banner, Finding, Notice, PanelView, Tone, Why
-from app.web.wording import age, clock, counted, day, phrase, sentence
+from app.web.wording import age, clock, phrase, reasons, sentence
 from fhir_mappings.facts import Person
 
 _ANSWERS = {
@@ -81,7 +82,7 @@ def _answer(evaluation: Evaluation) -> Answer:
     ltot = evaluation.ltot
     tone, word = _ANSWERS[ltot.status]
     headline = f"Long-term opioid therapy: {word}"
-    return Answer(tone, headline, _answer_detail(evaluation), Why(headline, ltot_lines(ltot)))
+    return Answer(tone, headline, _answer_detail(evaluation), Why(headline, reasons(ltot_lines(ltot))))
 
 
 def _answer_detail(evaluation: Evaluation) -> str:

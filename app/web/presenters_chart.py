@@ -7,8 +7,9 @@ from datetime import date, timedelta
 from fractions import Fraction
 from itertools import pairwise
 
+from app.clinical.words import amount, day
 from app.web.views import Chart, Period
-from app.web.wording import amount, day, plain, rounded
+from app.web.wording import plain, rounded
 
 Timeline = tuple[tuple[date, Fraction | None], ...]
 

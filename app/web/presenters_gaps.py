@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from app.clinical.evaluation import Gap, Status
-from app.web.presenters_why import gap_lines
+from app.clinical.explain import gap_lines
+from app.clinical.words import counted, day
 from app.web.views import Finding, GapGroups, Tone, Why
-from app.web.wording import counted, day, phrase, sentence
+from app.web.wording import phrase, reasons, sentence
 
 _LOOKS = {
     Status.OVERDUE: (Tone.OVERDUE, "Overdue"),
@@ -17,6 +20,7 @@ _LOOKS = {
     Status.NOT_APPLICABLE: (Tone.INFO, "Does not apply"),
 }
 _OPEN = (Status.OVERDUE, Status.UNKNOWN, Status.DUE_SOON)
+_COUNTED = {"Needs a look": "to look at"}
 _UNKNOWN_ROWS = 4
 _SET_APART = (Status.DEFERRED, Status.EXCLUDED, Status.NOT_APPLICABLE)
 
@@ -40,12 +44,17 @@ def gap_groups(gaps: tuple[Gap, ...]) -> GapGroups:
 
 def tally(gaps: tuple[Gap, ...]) -> str:
     """How many items need action, by status: "3 items need action: 2 overdue, 1 cannot tell."."""
-    counts = {status: sum(gap.status is status for gap in gaps) for status in _OPEN}
-    total = sum(counts.values())
+    words = Counter(_word(gap) for status in _OPEN for gap in gaps if gap.status is status)
+    total = words.total()
     if not total:
         return "No item needs action."
-    parts = ", ".join(f"{n} {_LOOKS[status][1].lower()}" for status, n in counts.items() if n)
+    parts = ", ".join(f"{number} {_COUNTED.get(word, word.lower())}" for word, number in words.items())
     return f"{counted(total, 'item')} {'needs' if total == 1 else 'need'} action: {parts}."
+
+
+def _word(gap: Gap) -> str:
+    """A yellow item without a date is not due; somebody has to look at it."""
+    return _LOOKS[gap.status][1] if gap.status is not Status.DUE_SOON or gap.due else "Needs a look"
 
 
 def _rows(gaps: tuple[Gap, ...], statuses: tuple[Status, ...]) -> tuple[Finding, ...]:
@@ -57,9 +66,9 @@ def _rows(gaps: tuple[Gap, ...], statuses: tuple[Status, ...]) -> tuple[Finding,
 
 
 def _row(gap: Gap) -> Finding:
-    tone, word = _LOOKS[gap.status]
+    tone, _ = _LOOKS[gap.status]
     title = phrase(gap.name)
-    return Finding(tone, word, title, sentence(gap.text), _dates(gap), _why(gap, title))
+    return Finding(tone, _word(gap), title, sentence(gap.text), _dates(gap), _why(gap, title))
 
 
 def _dates(gap: Gap) -> str:
@@ -74,4 +83,4 @@ def _dates(gap: Gap) -> str:
 
 
 def _why(gap: Gap, title: str) -> Why:
-    return Why(f"{title} ({gap.id})", gap_lines(gap), sentence(gap.rule), sentence(gap.source))
+    return Why(f"{title} ({gap.id})", reasons(gap_lines(gap)))

@@ -8,40 +8,48 @@ from fractions import Fraction
 from itertools import pairwise
 
 from app.clinical.evaluation import Evaluation, Mme
-from app.web.presenters_why import contribution_detail, method_words, uncounted_line
+from app.clinical.explain import METHODS, contribution_line, mme_lines, uncounted_line
+from app.clinical.words import amount, day, joined, kind_words
 from app.web.views import Bar, DoseLine, Number, Tone, Why
-from app.web.wording import amount, day, plain, rounded, source_name
+from app.web.wording import plain, reasons, rounded
 
 BAR_WIDTH = 400
 _SHORTEST_SCALE = Fraction(120)
 _WORTH_SAYING = Fraction(6, 5)
 _UNIT = "MME/day"
+_NO_FACTOR = {"buprenorphine": "buprenorphine", "oud_methadone": "methadone for opioid use disorder"}
+_FLAG_NOTES = {
+    "buprenorphine": "Buprenorphine has no MME factor and is not in the sum.",
+    "oud_methadone": "Methadone for opioid use disorder is not in the sum.",
+    "cough_product": "An opioid cough or cold product is on the list.",
+    "stale_order": "An older order may still be in use; it is not in the sum.",
+    "reported_opioid": "An opioid reported by the patient or another source is on the list.",
+}
 
 
 def number(evaluation: Evaluation, marks: tuple[int, ...]) -> Number:
     """The number as it may honestly be said.  Raises ValueError when it is not the sum of its lines."""
     mme = evaluation.mme
     tone, headline = _headline(mme, marks)
-    missing = [one for one in mme.uncounted if one.active]
-    ended = [one for one in mme.uncounted if not one.active]
+    at_least = "" if mme.complete else "at least "
     return Number(
         tone=tone,
         headline=headline,
         notes=_notes(evaluation, marks),
-        uncounted=tuple(uncounted_line(one) for one in missing),
+        uncounted=tuple(
+            uncounted_line(one).removesuffix(f" ({one.ref})") for one in mme.uncounted if one.active
+        ),
         bar=_bar(mme, marks),
         lines=_lines(mme),
-        total=f"{'at least ' if not mme.complete else ''}{amount(mme.current)}"
-        if mme.current is not None
-        else "",
-        why=Why(
-            "the MME number",
-            (
-                *(f"Not counted: {uncounted_line(one)} ({one.ref})" for one in missing),
-                *(f"No longer in use: {uncounted_line(one)} ({one.ref})" for one in ended),
-            ),
-        ),
+        total=f"{at_least}{amount(mme.current)}" if mme.current is not None and mme.contributions else "",
+        why=Why("the MME number", _other_lines(evaluation)),
     )
+
+
+def _other_lines(evaluation: Evaluation) -> tuple[str, ...]:
+    """The explanation without the lines of the sum, which stand in a table of their own."""
+    explained = mme_lines(evaluation.mme, evaluation.versions.get("factors", ""))
+    return reasons(explained[len(evaluation.mme.contributions) :])
 
 
 def _known(mme: Mme) -> Fraction | None:
@@ -49,21 +57,22 @@ def _known(mme: Mme) -> Fraction | None:
     return None if mme.current == 0 and not mme.complete else mme.current
 
 
-def _only_buprenorphine(mme: Mme) -> bool:
-    others = [one for one in mme.uncounted if one.active and one.ingredient != "buprenorphine"]
-    return "buprenorphine" in mme.flags and not mme.contributions and not others
-
-
 def _headline(mme: Mme, marks: tuple[int, ...]) -> tuple[Tone, str]:
     current = _known(mme)
-    if current is None and _only_buprenorphine(mme):
-        return Tone.INFO, "Buprenorphine only: no MME"
+    if current is None and mme.complete:
+        return Tone.INFO, f"No MME: {_without_factor(mme)}"
     if current is None:
         return Tone.UNKNOWN, "MME cannot be calculated"
     said = f"{amount(current)} {_UNIT} today"
     if not mme.complete:
         return Tone.WARNING, f"At least {said}"
     return (Tone.WARNING if current >= min(marks) else Tone.INFO), said
+
+
+def _without_factor(mme: Mme) -> str:
+    """Which opioids there are when none of them has an MME by design."""
+    present = [words for flag, words in _NO_FACTOR.items() if flag in mme.flags]
+    return f"{joined(present) or 'opioids without a factor'} only"
 
 
 def _notes(evaluation: Evaluation, marks: tuple[int, ...]) -> tuple[str, ...]:
@@ -74,20 +83,18 @@ def _notes(evaluation: Evaluation, marks: tuple[int, ...]) -> tuple[str, ...]:
         notes.append(f"At or above the {max(reached)} mark.")
     if current == 0:
         notes.append(_why_zero(evaluation))
-    if current is None and not mme.uncounted and not mme.flags:
+    if current is None and not mme.complete and not any(one.active for one in mme.uncounted):
         notes.append("Not enough of the chart was read to say.")
-    if current and not mme.complete and not mme.uncounted:
+    if current and not mme.complete and not any(one.active for one in mme.uncounted):
         notes.append("Not everything could be read; the true number may be higher.")
     if mme.sig_max is not None and mme.sig_max > (current or 0) * _WORTH_SAYING:
         notes.append(f"Up to {amount(mme.sig_max)} {_UNIT} if taken as often as the directions allow.")
     if mme.outside:
         notes.append(f"Of this, {amount(mme.outside)} {_UNIT} prescribed elsewhere.")
-    if "buprenorphine" in mme.flags and not any(one.ingredient == "buprenorphine" for one in mme.uncounted):
-        notes.append("Buprenorphine has no MME factor and is not in the sum.")
-    if methods := sorted({method_words(one.method) for one in mme.contributions}):
-        notes.append(
-            f"Counted {', '.join(methods)}; factors {evaluation.versions.get('factors', 'not named')}."
-        )
+    notes += [words for flag, words in _FLAG_NOTES.items() if flag in mme.flags]
+    if methods := sorted({METHODS.get(one.method, one.method) for one in mme.contributions}):
+        table = evaluation.versions.get("factors", "not named")
+        notes.append(f"Counted {joined(methods)}; factors {table}.")
     trend = [
         f"{label} {amount(value)}"
         for label, value in (("90-day average", mme.avg_90), ("highest day in 90 days", mme.peak_90))
@@ -104,7 +111,7 @@ def _why_zero(evaluation: Evaluation) -> str:
     orders = [
         source for source in evaluation.sources if source.connected and source.kind.startswith("Medication")
     ]
-    read = " and ".join(f"{source.read} {source_name(source.kind)}" for source in orders)
+    read = " and ".join(f"{source.read} {kind_words(source.kind)}" for source in orders)
     return f"No opioid in use: {read or 'no orders'} read, all complete."
 
 
@@ -138,15 +145,10 @@ def _lines(mme: Mme) -> tuple[DoseLine, ...]:
     exact = sum((one.mme for one in mme.contributions), Fraction(0))
     if mme.current is not None and exact != mme.current:
         raise ValueError("the MME is not the sum of its lines")
-    lines = [
-        DoseLine(
-            f"{one.drug_name or one.ingredient}: {one.arithmetic}", amount(one.mme), contribution_detail(one)
-        )
-        for one in mme.contributions
-    ]
+    lines = [DoseLine(contribution_line(one), amount(one.mme)) for one in mme.contributions]
     shown = sum((rounded(one.mme) for one in mme.contributions), Decimal(0))
     missed = rounded(exact) - shown
     if lines and missed:
         sign = "+" if missed > 0 else "−"
-        lines.append(DoseLine("Rounding of the lines above", f"{sign}{plain(abs(missed))}", ""))
+        lines.append(DoseLine("Rounding of the lines above", f"{sign}{plain(abs(missed))}"))
     return tuple(lines)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from app.clinical.evaluation import Element
+from app.clinical.words import counted, day, kind_words
 from app.web.views import ElementRow, Notice, SourceRow, Sources, Tone
-from app.web.wording import clock, counted, day, phrase, sentence, source_name
+from app.web.wording import clock, phrase, sentence
 from fhir_mappings.facts import Issue, Source
 
 _PDMP = "PDMP"
@@ -35,7 +36,7 @@ def source_notices(sources: Iterable[Source]) -> tuple[Notice, ...]:
 
 
 def _notice(source: Source) -> Notice:
-    name = phrase(source_name(source.kind))
+    name = phrase(kind_words(source.kind))
     happened = f"{name} did not load completely" if source.read else f"{name} did not load"
     because = f" ({source.problem.rstrip('.')})" if source.problem else ""
     subject = _LEFT_OPEN.get(source.kind, "whatever depends on them")
@@ -46,7 +47,7 @@ def sources(found: Sequence[Source], issues: tuple[Issue, ...], now: datetime) -
     """The completeness of every kind of resource, with the time of reading."""
     connected = [source for source in found if source.connected]
     largest = sorted((s for s in connected if s.read), key=lambda s: (-s.read, s.kind))[:3]
-    read = ", ".join(f"{source.read} {source_name(source.kind)}" for source in largest)
+    read = ", ".join(f"{source.read} {kind_words(source.kind)}" for source in largest)
     failed = sum(not source.complete for source in connected)
     state = f"{failed} of {counted(len(connected), 'source')} incomplete" if failed else "all complete"
     return Sources(
@@ -62,14 +63,14 @@ def _not_included(found: Sequence[Source]) -> tuple[str, ...]:
     kinds = [source.kind for source in found if not source.connected]
     if _PDMP not in {source.kind for source in found}:
         kinds.append(_PDMP)
-    return tuple(source_name(kind) for kind in kinds)
+    return tuple(kind_words(kind) for kind in kinds)
 
 
 def _row(source: Source) -> SourceRow:
     if source.complete:
-        return SourceRow(phrase(source_name(source.kind)), str(source.read), Tone.OK, "complete")
+        return SourceRow(phrase(kind_words(source.kind)), str(source.read), Tone.OK, "complete")
     state = f"incomplete: {source.problem}" if source.problem else "incomplete"
-    return SourceRow(phrase(source_name(source.kind)), str(source.read), Tone.UNKNOWN, state)
+    return SourceRow(phrase(kind_words(source.kind)), str(source.read), Tone.UNKNOWN, state)
 
 
 def element_rows(elements: Mapping[str, Element]) -> tuple[ElementRow, ...]:

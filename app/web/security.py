@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.settings import LOOPBACK_HOSTS
+from app.web.observe import Observed
 from app.web.render import STATIC_PATH, render_state
 
 _ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
@@ -155,4 +156,4 @@ class SecuredApp(FastAPI):
         self.add_middleware(SameOriginGuard, base_url=base_url)
 
     def build_middleware_stack(self) -> ASGIApp:
-        return SecurityHeaders(super().build_middleware_stack(), https=self._https)
+        return SecurityHeaders(Observed(super().build_middleware_stack()), https=self._https)

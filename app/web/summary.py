@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from app.clinical.evaluation import Evaluation
+from app.clinical.words import day, joined, kind_words
 from app.web.views import Answer, Finding, GapGroups, Number
-from app.web.wording import clock, day, phrase, sentence, source_name
+from app.web.wording import clock, phrase, sentence
 
 
 def summary_text(
@@ -24,7 +24,7 @@ def summary_text(
     lines += [f"Excluded from dose prompts: {sentence(found.text)}" for found in evaluation.exclusions]
     lines += [_finding(row) for row in (*gaps.needs_action, *gaps.cannot_tell)]
     lines += [f"Overlap: {phrase(found.kind)}. {sentence(found.text)}" for found in evaluation.overlaps]
-    incomplete = _names(s.kind for s in evaluation.sources if s.connected and not s.complete)
+    incomplete = joined(kind_words(s.kind) for s in evaluation.sources if s.connected and not s.complete)
     if incomplete:
         lines.append(f"Not fully read: {incomplete}.")
     versions = ", ".join(f"{key} {value}" for key, value in evaluation.versions.items() if value)
@@ -35,7 +35,3 @@ def summary_text(
 def _finding(row: Finding) -> str:
     dates = f" ({row.dates})" if row.dates else ""
     return f"{row.word}: {row.title}. {row.text}{dates}"
-
-
-def _names(kinds: Iterable[str]) -> str:
-    return ", ".join(source_name(kind) for kind in kinds)

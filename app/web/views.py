@@ -41,17 +41,14 @@ class Why:
 
     about: str
     lines: tuple[str, ...] = ()
-    rule: str = ""
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DoseLine:
-    """One order or fill of the sum.  mme is what the eye adds up; detail has its dates, prescriber and id."""
+    """One order or fill of the sum, with its arithmetic; mme is what the eye adds up."""
 
-    arithmetic: str
+    text: str
     mme: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

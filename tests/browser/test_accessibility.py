@@ -136,11 +136,11 @@ def test_screen_reader_meets_real_headings_and_a_spoken_chart(page: Page, site: 
         "Opioid therapy panel",
         "■ Long-term opioid therapy: yes",
         "◆ 80 MME/day today",
-        "Needs action (4)",
+        "Needs action (5)",
     ]
     assert page.get_by_role("img", name="Bar: 80 MME/day, with marks at 50 and 90.").is_visible()
     assert page.get_by_role("img", name="MME/day over 12 months: highest 80").is_visible()
-    assert page.get_by_role("status").inner_text().startswith("Panel loaded. 4 items need action")
+    assert page.get_by_role("status").inner_text().startswith("Panel loaded. 5 items need action")
 
 
 def test_meaning_survives_without_colour(browser: Browser, site: Site) -> None:

@@ -137,6 +137,7 @@ GAPS = (
     gap("G01", "PDMP check", Status.DUE_SOON, "Due in 12 days", last=date(2026, 7, 3), due=date(2026, 10, 3)),
     gap("G06", "PEG", Status.MET, "4.3 of 10", last=date(2026, 8, 20), due=date(2027, 2, 20)),
     gap("G09", "PHQ-9", Status.MET, "6 of 27", last=date(2026, 5, 1), due=date(2027, 5, 1)),
+    gap("G27", "therapy on the problem list", Status.DUE_SOON, "Z79.891 not on the problem list"),
     gap("G25", "pregnancy", Status.NOT_APPLICABLE, "Not recorded"),
 )
 LTOT = Ltot(
@@ -240,14 +241,11 @@ UNCOUNTABLE = replace(
 )
 BUPRENORPHINE = replace(
     COMPLETE,
-    mme=mme(
-        current=None, complete=True, sig_max=None, avg_90=None, peak_90=None, flags=("buprenorphine",),
-        uncounted=(
-            Uncounted("MedicationRequest/5", "buprenorphine", "buprenorphine 8 mg film", "no_factor",
-                      "buprenorphine has no MME factor"),
-        ),
-    ),
-)  # fmt: skip
+    mme=mme(current=None, sig_max=None, avg_90=None, peak_90=None, flags=("buprenorphine", "oud_treatment")),
+)
+METHADONE_FOR_OUD = replace(
+    BUPRENORPHINE, mme=replace(BUPRENORPHINE.mme, flags=("oud_methadone", "oud_treatment"))
+)
 HIGH = replace(
     COMPLETE,
     mme=mme(order(1, "oxycodone", 30, 240, "1.5"), order(2, "morphine", 60, 60, "1"), outside=Fraction(120)),
@@ -282,6 +280,7 @@ STATES: dict[str, Evaluation] = {
     "cannot-tell": CANNOT_TELL,
     "uncountable": UNCOUNTABLE,
     "buprenorphine": BUPRENORPHINE,
+    "methadone-for-oud": METHADONE_FOR_OUD,
     "high-dose": HIGH,
     "crowded": CROWDED,
 }

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.clinical.words import amount, day
 from app.web.presenters import panel_view
 from app.web.presenters_chart import step_charts
-from app.web.wording import age, amount, day, sentence
+from app.web.wording import age, sentence
 from tests.web import samples
 
 DOSES = st.fractions(min_value=Fraction(1, 10), max_value=500, max_denominator=97)
@@ -46,7 +47,7 @@ def test_rounding_that_would_not_add_up_is_a_line_of_its_own() -> None:
     third = replace(samples.OXYCODONE, mme=Fraction(235, 7))
     view = panel_view(replace(samples.COMPLETE, mme=samples.mme(third, third)), samples.PERSON, samples.NOW)
     assert [line.mme for line in view.number.lines] == ["33.6", "33.6", "−0.1"]
-    assert view.number.lines[-1].arithmetic == "Rounding of the lines above"
+    assert view.number.lines[-1].text == "Rounding of the lines above"
     assert view.number.total == "67.1"
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.clinical.evaluation import Status
+from app.clinical.explain import gap_lines, ltot_lines, mme_lines
 from app.web.presenters import banner, panel_view
 from app.web.render import render_shell
 from fhir_mappings.facts import Source
@@ -18,17 +19,18 @@ def test_complete_chart_answers_first_then_number_then_gaps() -> None:
         "Rivera, Maria · 14 Mar 1961 (65 y) · F · MRN …4417",
         "Long-term opioid therapy: yes 84 of the last 90 days covered, since 29 Aug 2025.",
         "80 MME/day today",
-        "Needs action (4) 4 items need action: 2 overdue, 1 cannot tell, 1 due soon.",
+        "Needs action (5) 5 items need action: 2 overdue, 1 cannot tell, 1 due soon, 1 to look at.",
         "Overdue Naloxone None in 24 months.",
         "Overdue Urine drug test Older than 4 months. last 2 Aug 2025 · was due 2 Dec 2025",
         "Cannot tell Opioid agreement Documents could not be read.",
         "Due soon PDMP check Due in 12 days.",
+        "Needs a look Therapy on the problem list Z79.891 not on the problem list.",
         "Up to date (2)",
         "Overlap Benzodiazepine Lorazepam on 11 of the last 90 days. 1 Sep 2026",
         "Risk tier: ◆ Moderate",
         "12 months",
         "Sources 31 medication orders, 22 fills, 18 problems · all complete · 10:42 PDT",
-        "Not included: state prescription monitoring (PDMP).",
+        "Not included: PDMP reports.",
         "policy default 1 · MME factors cdc-2022 · codes 2026-10",
     ]
     places = [seen.find(part) for part in order]
@@ -47,11 +49,22 @@ def test_what_is_met_is_folded_but_there() -> None:
 def test_every_finding_opens_its_evidence_rule_and_source() -> None:
     text = panel(samples.COMPLETE).text
     assert "oxycodone 10 mg tab: 10 mg × 120 ÷ 30 d = 40 mg/d × 1.5 = 60" in text
-    assert "12 Sep 2026 to 11 Oct 2026 · Dr Ada Okafor · MedicationRequest/1 · from quantity" in text
+    assert "60 MME (12 Sep 2026 to 11 Oct 2026; Dr Ada Okafor; MedicationRequest/1; from quantity" in text
     assert "By each definition: D0 yes, D1 yes, D2 cannot tell." in text
-    assert "2 Aug 2025: Urine drug test, expected result (Observation/77)." in text
+    assert "2 Aug 2025: urine drug test, expected result (Observation/77)" in text
     assert "Rule: Due every 12 months at low" in text
-    assert "Source: CDC 2022 guideline, recommendation 10." in text
+    assert "Source: CDC 2022 guideline, recommendation 10" in text
+
+
+@pytest.mark.parametrize("state", samples.STATES)
+def test_every_line_of_explain_about_an_answer_is_on_the_panel(state: str) -> None:
+    evaluation = samples.STATES[state]
+    shown = panel(evaluation).text
+    explained = [*ltot_lines(evaluation.ltot)[1:], *mme_lines(evaluation.mme, "cdc-2022")[1:]]
+    for gap in evaluation.gaps:
+        explained += gap_lines(gap)[1:]
+    for line in explained:
+        assert " ".join(line.split()) in shown
 
 
 def test_partial_chart_says_at_least_what_is_missing_and_offers_to_try_again() -> None:
@@ -88,7 +101,7 @@ def test_truncated_source_is_not_called_loaded() -> None:
 def test_source_the_site_does_not_offer_is_not_included_rather_than_failed() -> None:
     sources = (*samples.SOURCES, Source("Consent", complete=False, connected=False))
     seen = panel(replace(samples.COMPLETE, sources=sources)).glance
-    assert "Not included: consents, state prescription monitoring (PDMP)." in seen
+    assert "Not included: consents, PDMP reports." in seen
     assert "did not load" not in seen
 
 
@@ -160,9 +173,20 @@ def test_only_uncountable_opioids_give_no_number() -> None:
 
 def test_buprenorphine_alone_is_no_unknown() -> None:
     seen = panel(samples.BUPRENORPHINE).glance
-    assert "Buprenorphine only: no MME" in seen
-    assert "buprenorphine 8 mg film: buprenorphine has no MME factor" in seen
+    assert "No MME: buprenorphine only Buprenorphine has no MME factor and is not in the sum." in seen
     assert "cannot be calculated" not in seen
+    assert "0 MME" not in seen
+
+
+def test_methadone_for_opioid_use_disorder_alone_is_no_zero() -> None:
+    seen = panel(samples.METHADONE_FOR_OUD).glance
+    assert "No MME: methadone for opioid use disorder only" in seen
+    assert "0 MME" not in seen
+
+
+def test_older_order_that_may_still_be_in_use_is_mentioned() -> None:
+    seen = panel(replace(samples.COMPLETE, mme=replace(samples.COMPLETE.mme, flags=("stale_order",)))).glance
+    assert "An older order may still be in use; it is not in the sum." in seen
 
 
 def test_high_dose_names_the_mark_and_gives_no_target() -> None:
@@ -175,10 +199,14 @@ def test_high_dose_names_the_mark_and_gives_no_target() -> None:
 
 def test_many_unknowns_share_a_line_that_names_each_and_opens_their_reasons() -> None:
     page = panel(samples.CROWDED)
-    assert "Needs action (10) 10 items need action: 1 overdue, 8 cannot tell, 1 due soon." in page.glance
     assert (
-        "Due soon PDMP check Due in 12 days. last 3 Jul 2026 · due 3 Oct 2026 Why : PDMP check (G01) "
-        "? Cannot tell Urine drug test, Opioid agreement, GAD-7," in page.glance
+        "Needs action (11) 11 items need action: 1 overdue, 8 cannot tell, 1 due soon, 1 to look at."
+        in page.glance
+    )
+    assert (
+        "Needs a look Therapy on the problem list Z79.891 not on the problem list. "
+        "Why : Therapy on the problem list (G27) ? Cannot tell Urine drug test, Opioid agreement, GAD-7,"
+        in page.glance
     )
     assert "? Cannot tell GAD-7 No data source." in page.text
 
@@ -229,6 +257,7 @@ def test_summary_is_plain_text_with_date_source_and_uncertainty_but_no_name() ->
         "Cannot tell: Urine drug test. Results could not be read.",
         "Cannot tell: Opioid agreement. Documents could not be read.",
         "Due soon: PDMP check. Due in 12 days. (last 3 Jul 2026 · due 3 Oct 2026)",
+        "Needs a look: Therapy on the problem list. Z79.891 not on the problem list.",
         "Overlap: Benzodiazepine. Lorazepam on 11 of the last 90 days.",
         "Not fully read: results.",
         (
@@ -240,7 +269,10 @@ def test_summary_is_plain_text_with_date_source_and_uncertainty_but_no_name() ->
 
 def test_live_region_text_counts_what_needs_action() -> None:
     view = panel_view(samples.COMPLETE, samples.PERSON, samples.NOW)
-    assert view.announcement == "Panel loaded. 4 items need action: 2 overdue, 1 cannot tell, 1 due soon."
+    assert (
+        view.announcement
+        == "Panel loaded. 5 items need action: 2 overdue, 1 cannot tell, 1 due soon, 1 to look at."
+    )
 
 
 @pytest.mark.parametrize("state", samples.STATES)

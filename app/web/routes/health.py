@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
 from app.errors import LtotError
 from app.jobs.service import in_thread
 from app.store.migrate import is_current
+from app.web.observe import METRICS_TYPE, metrics_text
 from app.web.routes.context import service_of
 from smart_launch.keys import jwks_document
 
@@ -37,7 +37,7 @@ async def ready(request: Request) -> Response:
 @router.get("/metrics")
 async def metrics() -> Response:
     """Counters and timings without tenant names, patients or users."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    return Response(metrics_text(), media_type=METRICS_TYPE)
 
 
 @router.get("/jwks/{tenant_id}")

@@ -65,14 +65,6 @@ async def _panel(request: Request, opened: OpenLaunch) -> OpenedPanel:
     return await open_panel(service_of(request), opened.tenant, opened.launch, opened.cookie)
 
 
-def _page(request: Request, opened: OpenLaunch) -> LaunchPage:
-    return LaunchPage(
-        opened.launch.id,
-        fingerprint=opened.launch.patient_fingerprint,
-        idle_seconds=service_of(request).settings.idle_minutes * 60,
-    )
-
-
 def _view(panel: OpenedPanel, opened: OpenLaunch) -> PanelView:
     return panel_view(
         panel.evaluation,
