@@ -5,30 +5,39 @@ from __future__ import annotations
 from app.clinical.evaluation import Gap
 from app.clinical.gaps.agreement import opioid_agreement
 from app.clinical.gaps.case import Case, Rule, apply
+from app.clinical.gaps.change import fast_fall, growing_use, still_labelled
+from app.clinical.gaps.conditions import comorbidity, oud_treatment, pregnancy
 from app.clinical.gaps.dose import dose_lower, dose_upper, mme_known, rising_dose
+from app.clinical.gaps.fills import (
+    early_refills,
+    overlapping_opioids,
+    pill_count,
+    several_prescribers,
+    supply_length,
+)
 from app.clinical.gaps.function import peg_due, peg_trend
-from app.clinical.gaps.labels import therapy_code
+from app.clinical.gaps.labels import counselling, new_start, responsible_provider, risk_tier, therapy_code
 from app.clinical.gaps.naloxone import naloxone
 from app.clinical.gaps.pdmp import pdmp_check, pdmp_result
+from app.clinical.gaps.screening import (
+    anxiety,
+    depression,
+    opioid_risk,
+    sleep_apnoea,
+    substance_screen,
+    trauma,
+)
 from app.clinical.gaps.sedatives import sedatives
 from app.clinical.gaps.urine import urine_due, urine_unexpected
+from app.clinical.gaps.visits import missed_visits, next_visit, visit_after_start, visit_due
 
 RULES: tuple[Rule, ...] = (
-    pdmp_check,
-    pdmp_result,
-    urine_due,
-    urine_unexpected,
-    opioid_agreement,
-    peg_due,
-    peg_trend,
-    naloxone,
-    sedatives,
-    dose_lower,
-    dose_upper,
-    rising_dose,
-    mme_known,
-    therapy_code,
-)
+    pdmp_check, pdmp_result, urine_due, urine_unexpected, opioid_agreement, peg_due, peg_trend, opioid_risk,
+    depression, anxiety, trauma, sleep_apnoea, naloxone, sedatives, dose_lower, dose_upper, rising_dose, mme_known,
+    visit_due, next_visit, early_refills, overlapping_opioids, several_prescribers, oud_treatment, pregnancy,
+    comorbidity, therapy_code, responsible_provider, visit_after_start, fast_fall, new_start, pill_count, risk_tier,
+    counselling, substance_screen, still_labelled, growing_use, missed_visits, supply_length,
+)  # fmt: skip
 
 
 def gaps(case: Case) -> tuple[Gap, ...]:

@@ -69,18 +69,23 @@ def triggers(case: Case) -> tuple[list[Evidence], list[Evidence]]:
     elif largest is None or not mme.complete:
         open_.append(Evidence("trigger", mme_words(mme)))
     hold += [Evidence("trigger", o.text, o.refs, o.last) for o in case.overlaps if o.sedative and o.now]
-    hold += _conditions(case)
+    hold += condition_evidence(case)
     doubt = unproven(case.facts, PROBLEMS)
     open_ += [doubt] if doubt else []
-    born, age = case.facts.person.birth_date, case.policy.number("G13", "age_years")
-    if born is not None and age_on(born, case.as_of) >= age:
-        hold.append(
-            Evidence("trigger", f"age {age_on(born, case.as_of)}", (f"Patient/{case.facts.person.id}",))
-        )
+    hold += age_evidence(case, case.policy.number("G13", "age_years"))
     return hold, open_
 
 
-def _conditions(case: Case) -> list[Evidence]:
+def age_evidence(case: Case, years: int) -> list[Evidence]:
+    """The age, when it is known to be that many years or more."""
+    born = case.facts.person.birth_date
+    if born is None or age_on(born, case.as_of) < years:
+        return []
+    return [Evidence("trigger", f"age {age_on(born, case.as_of)}", (f"Patient/{case.facts.person.id}",))]
+
+
+def condition_evidence(case: Case) -> list[Evidence]:
+    """Active conditions that raise the risk of an opioid, each named once."""
     found: dict[str, list[str]] = {}
     for group, words in _CONDITIONS.items():
         refs = [problem.ref for problem in active_problems(case.facts, case.as_of, {group})]

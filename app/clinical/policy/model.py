@@ -8,7 +8,7 @@ from datetime import date
 from fractions import Fraction
 from types import MappingProxyType
 
-from app.clinical.policy.numbers import GAP_NUMBERS
+from app.clinical.policy.numbers import GAP_NUMBERS, GAPS_OFF
 
 TIERS = ("low", "moderate", "high")
 EXCLUSION_KINDS = ("cancer", "sickle_cell", "hospice", "palliative", "age")
@@ -98,7 +98,9 @@ class GapPolicy:
 
 
 def default_gaps() -> Mapping[str, GapPolicy]:
-    return MappingProxyType({gap: GapPolicy(numbers=MappingProxyType(n)) for gap, n in GAP_NUMBERS.items()})
+    """Every rule as the default pack has it."""
+    rules = {gap: GapPolicy(gap not in GAPS_OFF, None, MappingProxyType(n)) for gap, n in GAP_NUMBERS.items()}
+    return MappingProxyType(rules)
 
 
 def _all_exclusions() -> Mapping[str, bool]:

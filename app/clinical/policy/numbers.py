@@ -9,7 +9,7 @@ GAP_NUMBERS: dict[str, dict[str, int]] = {
     "G01": {"before_order_days": 0},
     "G02": {"review_days": 7},
     "G03": {"pending_days": 14},
-    "G04": {"lookback_months": 12, "review_days": 14, "covered_days_before": 31, "creatinine_mg_dl": 20},
+    "G04": {"lookback_months": 12, "covered_days_before": 31},
     "G05": {},
     "G06": {},
     "G07": {"worse_percent": 30, "worse_points": 2},
@@ -26,7 +26,7 @@ GAP_NUMBERS: dict[str, dict[str, int]] = {
     "G18": {"differs_percent": 10, "differs_by": 5},
     "G19": {},
     "G20": {"slack_days": 14},
-    "G21": {"early_days": 3, "within_days": 180, "pattern": 2, "stock_days": 14},
+    "G21": {"early_days": 3, "within_days": 180, "pattern": 2},
     "G22": {"overlap_days": 7, "lookback_days": 90},
     "G23": {
         "within_days": 180,
@@ -41,16 +41,17 @@ GAP_NUMBERS: dict[str, dict[str, int]] = {
     "G27": {},
     "G28": {},
     "G29": {"visit_days": 28},
-    "G30": {"fall_percent": 15, "within_days": 60, "contact_days": 7, "visit_days": 30},
+    "G30": {"fall_percent": 15, "within_days": 60, "contact_days": 7},
     "G31": {"before_days": 30},
     "G32": {},
     "G34": {},
     "G35": {},
-    "G36": {"lookback_months": 6},
     "G37": {},
-    "G38": {"above": 100, "lookback_months": 12},
     "G39": {},
     "G40": {"episode_days": 5},
     "G41": {"missed_visits": 2, "within_days": 180},
     "G42": {"supply_days": 28},
 }
+
+# Off until a clinic asks for them: house policies that many clinics do not have.
+GAPS_OFF = frozenset({"G42"})

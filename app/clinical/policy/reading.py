@@ -227,7 +227,7 @@ def _gaps(reader: _Reader, table: dict[str, object]) -> Mapping[str, GapPolicy]:
         path = f"gaps.{gap}"
         row = dict(reader.table(table, gap, path))
         reader.keep_source(row, path)
-        enabled = _flag(reader, row, "enabled", f"{path}.enabled", default=True)
+        enabled = _flag(reader, row, "enabled", f"{path}.enabled", default=found[gap].enabled)
         start = reader.value(row, "from_date", f"{path}.from_date")
         if start is not None and type(start) is not date:
             raise PolicyError(f"{path}.from_date must be a date, not {start!r}.")

@@ -31,7 +31,8 @@ def policy_text(policy: Policy) -> str:
     title = f": {policy.title}" if policy.title else ""
     lines = [f"Policy {policy.label}{title}"]
     for setting, value in rows:
-        source = policy.sources.get(setting, "default pack")
+        whole_rule = setting.rpartition(".")[0]
+        source = policy.sources.get(setting) or policy.sources.get(whole_rule, "default pack")
         lines.append(f"{setting} = {value}    [{source}]")
     return "\n".join(lines)
 

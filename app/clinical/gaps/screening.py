@@ -1,0 +1,251 @@
+"""Screening scores: opioid risk (G08), mood (G09, G10), trauma (G11), sleep (G12), alcohol and drugs (G37)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.clinical.evaluation import Colour, Evidence, Status
+from app.clinical.exclusions import active_problems, began
+from app.clinical.gaps.absence import unproven
+from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, overdue, rule, unknown
+from app.clinical.gaps.sources import FORMS, PROBLEMS, RESULTS, done_events, done_results
+from app.clinical.gaps.timed import Activity, Done, timed
+from app.clinical.months import add_months
+from app.clinical.records import RecordKind
+from app.clinical.scores import (
+    AUDIT,
+    AUDITC,
+    DAST10,
+    GAD7,
+    ORT,
+    PCL5,
+    PCPTSD5,
+    PHQ2,
+    PHQ9,
+    Score,
+    Tool,
+    scores,
+)
+from app.clinical.words import amount, day
+
+_ELEMENT = "Six Building Blocks tracking element"
+_NEW_SINCE = (
+    "opioid_use_disorder", "other_substance_use_disorder", "alcohol_use_disorder", "depression", "anxiety", "bipolar",
+    "ptsd",
+)  # fmt: skip
+_PHQ2_CUT = 3
+_SLEEP_RED_AT = 50
+
+
+def soft(finding: Finding) -> Finding:
+    """Overdue, but of a kind that is shown in yellow."""
+    return replace(finding, colour=Colour.YELLOW) if finding.status is Status.OVERDUE else finding
+
+
+def done_scores(case: Case, *tools: Tool) -> list[Done]:
+    """Every score of these tools, in words."""
+    return [
+        Done(score.when, score.refs[0], f"{score.tool} {amount(score.value)} of {score.highest}")
+        for tool in tools
+        for score in scores(case.facts, tool, case.as_of)
+    ]
+
+
+def _latest(case: Case, tool: Tool, interval: str) -> Score | None:
+    """The newest score of a tool, while it is not older than the interval."""
+    found = scores(case.facts, tool, case.as_of)
+    months = case.policy.intervals[interval].months(case.risk.tier)
+    if not found or (months is not None and case.as_of >= add_months(found[-1].when, months)):
+        return None
+    return found[-1]
+
+
+def _unreviewed(case: Case, gap: str, score: Score) -> bool:
+    reviewed = case.noted(RecordKind.REVIEW, gap)
+    return reviewed is None or reviewed.on < score.when
+
+
+def _score_evidence(score: Score, text: str = "") -> Evidence:
+    words = f"{score.tool} {amount(score.value)} of {score.highest}"
+    return Evidence("score", f"{words}{text}", score.refs, score.when)
+
+
+@rule(
+    "G08",
+    "opioid risk score",
+    scope=Scope.LTOT,
+    interval="ort",
+    sentence="An opioid risk score is on record, renewed {schedule} and after a new diagnosis that changes it.",
+    source=f"CDC 2022 guideline, recommendation 8; {_ELEMENT}",
+)
+def opioid_risk(case: Case) -> Finding:
+    """Red only where therapy is new; otherwise yellow.  Answers to single items are never shown."""
+    done = [*done_scores(case, ORT), *done_events(case.facts, "opioid_misuse_risk_assessment")]
+    done += done_results(case.facts, "opioid_misuse_risk_assessment")
+    found = timed(case, Activity("G08", "ort", "opioid risk score", RESULTS, (*FORMS, "Procedure")), done)
+    if found.status is not Status.MET or found.last is None:
+        return found if case.ltot.new else soft(found)
+    later = [
+        p
+        for p in active_problems(case.facts, case.as_of, _NEW_SINCE)
+        if (start := began(p)) and start > found.last
+    ]
+    if not later:
+        return found
+    note = Evidence(
+        "diagnosis", "a diagnosis that may change the score", tuple(p.ref for p in later), began(later[0])
+    )
+    text = f"{found.text}; a new diagnosis since may change it"
+    return replace(found, status=Status.DUE_SOON, text=text).also(note)
+
+
+@rule(
+    "G09",
+    "depression screen",
+    scope=Scope.LTOT,
+    interval="phq",
+    safety=True,
+    sentence="Depression is screened {schedule}; a PHQ-9 of {score} or more has a plan, and an answer above zero to "
+    "its item 9 has a safety assessment.",
+    source=_ELEMENT,
+)
+def depression(case: Case) -> Finding:
+    """Item 9 first, then a high score without a plan, then what is due."""
+    return _item_nine(case) or _high_phq(case) or _phq_due(case)
+
+
+def _item_nine(case: Case) -> Finding | None:
+    """The newest answer to item 9; only the newest, as an older one was followed by it."""
+    answers = [
+        (r.when, r.ref, r.value)
+        for r in case.facts.results
+        if "phq9_item9" in r.elements and r.valid and r.value is not None and r.when and r.when <= case.as_of
+    ]
+    if not answers:
+        return None
+    when, ref, value = max(answers)
+    months = case.policy.intervals["phq"].months(case.risk.tier) or 12
+    reviewed = case.noted(RecordKind.REVIEW, "G09")
+    if value == 0 or case.as_of >= add_months(when, months) or (reviewed is not None and reviewed.on >= when):
+        return None
+    note = Evidence("score", "PHQ-9 item 9 above zero", (ref,), when)
+    return overdue(f"PHQ-9 item 9 above zero on {day(when)}; safety assessment not recorded", note, last=when)
+
+
+def _high_phq(case: Case) -> Finding | None:
+    score = _latest(case, PHQ9, "phq")
+    if (
+        score is None
+        or score.value < case.policy.number("G09", "score")
+        or not _unreviewed(case, "G09", score)
+    ):
+        return None
+    text = f"PHQ-9 {amount(score.value)} of 27 on {day(score.when)}; plan not recorded"
+    return overdue(text, _score_evidence(score), last=score.when)
+
+
+def _phq_due(case: Case) -> Finding:
+    short = _latest(case, PHQ2, "phq")
+    full = _latest(case, PHQ9, "phq")
+    if short is not None and short.value >= _PHQ2_CUT and (full is None or full.when < short.when):
+        text = f"PHQ-2 {amount(short.value)} of 6 on {day(short.when)}; PHQ-9 not done since"
+        return due_soon(text, _score_evidence(short), last=short.when)
+    done = done_scores(case, PHQ9, PHQ2)
+    return soft(timed(case, Activity("G09", "phq", "PHQ score", RESULTS, FORMS), done))
+
+
+@rule(
+    "G10",
+    "anxiety screen",
+    scope=Scope.LTOT,
+    interval="gad7",
+    sentence="Anxiety is screened with GAD-7 {schedule}; a score of {score} or more has a plan.",
+    source=_ELEMENT,
+)
+def anxiety(case: Case) -> Finding:
+    """A high score without a plan needs a look."""
+    return _screened(case, "G10", "gad7", "GAD-7 score", (GAD7,))
+
+
+@rule(
+    "G11",
+    "trauma screen",
+    scope=Scope.LTOT,
+    interval="ptsd",
+    sentence="Post-traumatic stress is screened {schedule}; a PC-PTSD-5 of {score} or more has a plan.",
+    source=f"{_ELEMENT}; the cut-off is from memory",
+)
+def trauma(case: Case) -> Finding:
+    """A high score without a plan needs a look."""
+    return _screened(case, "G11", "ptsd", "trauma screen", (PCPTSD5, PCL5))
+
+
+def _screened(case: Case, gap: str, interval: str, what: str, tools: Sequence[Tool]) -> Finding:
+    score = _latest(case, tools[0], interval)
+    if (
+        score is not None
+        and score.value >= case.policy.number(gap, "score")
+        and _unreviewed(case, gap, score)
+    ):
+        text = (
+            f"{score.tool} {amount(score.value)} of {score.highest} on {day(score.when)}; plan not recorded"
+        )
+        return due_soon(text, _score_evidence(score), last=score.when)
+    return soft(timed(case, Activity(gap, interval, what, RESULTS, FORMS), done_scores(case, *tools)))
+
+
+STOPBANG = Tool("STOP-Bang", "stop_bang_total", 8)
+
+
+@rule(
+    "G12",
+    "sleep apnoea screen",
+    scope=Scope.LTOT,
+    interval="stop_bang",
+    sentence="Sleep-disordered breathing is diagnosed or screened with STOP-Bang {schedule}; a score of {score} or "
+    "more is followed up.",
+    source=f"{_ELEMENT}; the cut-off is from memory",
+)
+def sleep_apnoea(case: Case) -> Finding:
+    """STOP-Bang has no standard code: without a site's own code its absence cannot be concluded."""
+    known = active_problems(case.facts, case.as_of, {"sleep_apnea"})
+    if known:
+        note = Evidence("diagnosis", known[0].display, (known[0].ref,), began(known[0]))
+        return met("Sleep-disordered breathing is on the problem list", note)
+    score = _latest(case, STOPBANG, "stop_bang")
+    if score is None:
+        doubt = unproven(case.facts, PROBLEMS)
+        why = doubt or Evidence("source", "STOP-Bang has no standard code; a site can add its own")
+        return unknown(f"STOP-Bang cannot be judged: {why.text}", why)
+    text = f"STOP-Bang {amount(score.value)} of 8 on {day(score.when)}"
+    if score.value < case.policy.number("G12", "score") or not _unreviewed(case, "G12", score):
+        return met(text, _score_evidence(score), last=score.when)
+    strong = [o.evidence for o in case.overlaps if o.sedative and o.now]
+    high = case.mme.current is not None and case.mme.current >= _SLEEP_RED_AT
+    exit_ = overdue if strong or high else due_soon
+    return exit_(f"{text}; follow-up not recorded", _score_evidence(score), *strong, last=score.when)
+
+
+@rule(
+    "G37",
+    "alcohol and drug screen",
+    scope=Scope.LTOT,
+    interval="substance_screen",
+    sentence="Use of alcohol and other drugs is asked about with a screening tool {schedule}.",
+    source="CDC 2022 guideline, recommendation 8; tools as in the AHRQ pain summary",
+)
+def substance_screen(case: Case) -> Finding:
+    """Any of the usual tools counts."""
+    other = done_results(
+        case.facts,
+        "single_item_alcohol",
+        "single_item_drug",
+        "nida_quick_screen_panel",
+        "taps_panel",
+        "taps1_drug",
+    )
+    done = [*done_scores(case, AUDITC, AUDIT, DAST10), *other]
+    return soft(
+        timed(case, Activity("G37", "substance_screen", "alcohol and drug screen", RESULTS, FORMS), done)
+    )
