@@ -10,12 +10,12 @@ from app.clinical.definitions import DEFINITIONS, current_episode
 from app.clinical.episodes import Coverage, coverage
 from app.clinical.evaluation import Evidence, Ltot, LtotStatus
 from app.clinical.mme import opioid_timeline
-from app.clinical.opioids import counts_for_therapy
+from app.clinical.opioids import counts_for_therapy, reported_only
 from app.clinical.policy import Policy
 from app.clinical.state import LISTED, Decision, Standing, State, standing
 from app.clinical.supply import Supply
 from app.clinical.timeline import Timeline
-from fhir_mappings.facts import Facts
+from fhir_mappings.facts import Facts, Order
 
 
 def ltot(
@@ -36,7 +36,9 @@ def ltot(
     unknown = [supply for supply in laid.unknown if counts_for_therapy(supply)]
     found = coverage(covering, as_of.toordinal())
     whole = facts.source("MedicationRequest").complete
-    answers = {name: _answer(name, found, unknown, policy, whole=whole) for name in DEFINITIONS}
+    reported = reported_only(facts, laid, policy.ltot.window_days, as_of)
+    open_question = bool(reported) or not whole
+    answers = {name: _answer(name, found, unknown, policy, open_question) for name in DEFINITIONS}
     chosen = answers[policy.ltot.definition]
     status = LtotStatus.CANNOT_TELL if chosen is None else LtotStatus.YES if chosen else LtotStatus.NO
     where = standing(
@@ -55,6 +57,7 @@ def ltot(
         evidence=(
             *_supply_evidence(found, covering, unknown, policy, first),
             *([] if whole else [Evidence("orders", "Prescriptions were not read completely.")]),
+            *(_reported_evidence(order) for order in reported),
             Evidence("state", _sentence(where)),
             *ways(facts, covering, unknown, as_of),
         ),
@@ -69,14 +72,20 @@ def _sentence(where: Standing) -> str:
 
 
 def _answer(
-    name: str, found: Coverage, unknown: Sequence[Supply], policy: Policy, *, whole: bool
+    name: str, found: Coverage, unknown: Sequence[Supply], policy: Policy, open_question: bool
 ) -> bool | None:
+    """The definition's answer; a "no" that something unread or undated could turn into a "yes" is None."""
     definition = DEFINITIONS[name]
     held = definition.holds(found, policy.ltot)
     if held is not False:
         return held
     unread = any(found.day - supply.start < definition.reach for supply in unknown)
-    return None if unread or not whole else False
+    return None if unread or open_question else False
+
+
+def _reported_evidence(order: Order) -> Evidence:
+    text = f"{order.drug.name} is reported as taken at home; no prescription says since when or how much."
+    return Evidence("reported", text, (order.ref,), order.start or order.authored)
 
 
 def _supply_evidence(

@@ -7,10 +7,14 @@ Washington's Bree Collaborative exclusions; CDC 2022 for buprenorphine.
 
 from __future__ import annotations
 
-from app.clinical.supply import Supply
-from fhir_mappings.facts import DrugFact
+from datetime import date
 
-_NEVER = frozenset({"cough_cold", "injectable", "antidiarrhoeal", "other"})
+from app.clinical.supply import Supply
+from app.clinical.timeline import Timeline
+from fhir_mappings.facts import DrugFact, Facts, Order
+
+_NEVER = frozenset({"cough_cold", "injectable", "antidiarrhoeal"})
+_TAKEN = frozenset({"active", "intended", "unknown", ""})
 
 
 def is_opioid(drug: DrugFact) -> bool:
@@ -28,9 +32,38 @@ def counts_for_therapy(supply: Supply) -> bool:
     """Whether the supply can make a person's therapy long-term."""
     if not supply.drug.is_opioid or for_opioid_use_disorder(supply):
         return False
-    return supply.drug.category not in _NEVER or supply.drug.ingredient is None
+    return supply.drug.category not in _NEVER
 
 
 def has_no_factor_by_design(supply: Supply) -> bool:
     """Buprenorphine: CDC 2022 gives it no factor on purpose."""
     return supply.drug.ingredient == "buprenorphine"
+
+
+def reported_only(facts: Facts, laid: Timeline, within_days: int, as_of: date) -> tuple[Order, ...]:
+    """Opioids the patient is said to take, recently enough, that no prescription or fill here explains.
+
+    A home medication often repeats a prescription, sometimes many times: one with the same ingredient as anything
+    prescribed within the days is left aside, and each ingredient is named once.
+    """
+    day = as_of.toordinal()
+    explained = {
+        supply.drug.ingredient
+        for supply in (*laid.covering, *laid.unknown)
+        if supply.start > day - within_days or supply.covers(day)
+    }
+    found: dict[str, Order] = {}
+    for order in sorted(facts.orders, key=lambda o: o.ref):
+        told = order.start or order.authored
+        if (
+            order.reported
+            and order.drug.is_opioid
+            and order.drug.category not in _NEVER
+            and order.status in _TAKEN
+            and not order.do_not_perform
+            and order.drug.ingredient not in explained
+            and (told is None or day - within_days < told.toordinal() <= day)
+            and (order.end is None or order.end >= as_of)
+        ):
+            found.setdefault(order.drug.ingredient or order.drug.name, order)
+    return tuple(found.values())

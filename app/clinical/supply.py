@@ -33,6 +33,8 @@ class Supply:
     start: first day as written.  days: number of days, None when the chart does not tell.  first, last: the days it
     covers after early refills were laid end to end (equal to start and its end until then).
     recorded_days, quantity: as recorded, never imputed.  assumed_refills: refills counted without a fill.
+    longest: the last day it can last at the least use its directions allow, where its days are worked out from the
+    greatest use.
     """
 
     ref: str
@@ -55,6 +57,7 @@ class Supply:
     for_oud: bool | None = None
     assumed_refills: int = 0
     ends_by: int | None = None
+    longest: int | None = None
 
     @property
     def known(self) -> bool:
@@ -71,12 +74,18 @@ def is_patch(drug: DrugFact) -> bool:
 def supplies(facts: Facts, wanted: Callable[[DrugFact], bool], as_of: int) -> list[Supply]:
     """The supplies of all drugs `wanted`, ordered by start and reference; nothing that starts after `as_of`.
 
-    Cancelled, draft, planned, reported, inpatient and entered-in-error resources supply nothing.
+    Cancelled, draft, planned, reported, inpatient and entered-in-error resources supply nothing.  An active order
+    without any date stands for an unknown supply that may last today.
     """
-    orders = [o for o in facts.orders if o.start is not None and prescribed(o) and wanted(o.drug)]
-    orders = _without_repeats(orders)
-    fills = [f for f in facts.fills if f.when is not None and f.status in _COUNTED_FILLS and wanted(f.drug)]
-    fills = _without_repeated_fills(fills)
+    orders = _without_repeats(
+        o for o in facts.orders if prescribed(o) and wanted(o.drug) and _dated_or_active(o)
+    )
+    not_home = {o.ref for o in facts.orders if o.setting != "outpatient" or o.do_not_perform}
+    fills = _without_repeated_fills(
+        f
+        for f in facts.fills
+        if f.when is not None and f.status in _COUNTED_FILLS and wanted(f.drug) and f.order not in not_home
+    )
     by_ref = {order.ref: order for order in orders}
     links = _links(orders, fills)
     linked = set(links.values())
@@ -96,31 +105,36 @@ def prescribed(order: Order) -> bool:
     )
 
 
+def _dated_or_active(order: Order) -> bool:
+    return order.start is not None or order.status in {"active", "on-hold", "unknown", ""}
+
+
 def _same_drug(one: DrugFact, other: DrugFact) -> bool:
-    return (
-        one.ingredient == other.ingredient and one.strength == other.strength and one.release == other.release
-    )
+    """Ingredient, strength and release; products known by their NDC only do not tell the release."""
+    same_release = one.release == other.release or not one.release or not other.release
+    return one.ingredient == other.ingredient and one.strength == other.strength and same_release
 
 
-def _without_repeats(orders: Sequence[Order]) -> list[Order]:
+def _without_repeats(orders: Iterable[Order]) -> list[Order]:
     """Some EHRs send one prescription twice (as original-order and order): alike in everything, it counts once."""
     seen: dict[tuple[object, ...], Order] = {}
     for order in sorted(orders, key=lambda o: (o.intent != "order", o.ref)):
+        drug = order.drug
         key = (
-            order.drug.ingredient, order.drug.strength, order.drug.release,
-            order.drug.name if order.drug.strength is None else "", order.start, order.quantity, order.supply_days, order.sigs, order.sig_text, order.prescriber,
-            order.status,
+            drug.ingredient, drug.strength, drug.release, drug.name if drug.strength is None else "", order.start,
+            order.quantity, order.supply_days, order.sigs, order.sig_text, order.prescriber, order.status,
         )  # fmt: skip
         seen.setdefault(key, order)
     return list(seen.values())
 
 
-def _without_repeated_fills(fills: Sequence[Fill]) -> list[Fill]:
+def _without_repeated_fills(fills: Iterable[Fill]) -> list[Fill]:
     """One fill seen by the EHR and by the PDMP counts once: same drug and quantity, at most three days apart."""
     kept: list[Fill] = []
-    for fill in sorted(fills, key=lambda f: (f.outside, f.when or date.min, f.ref)):
+    by_ref = {fill.ref: fill for fill in fills}
+    for fill in sorted(by_ref.values(), key=lambda f: (_from_pdmp(f), f.when or date.min, f.ref)):
         twin = any(
-            other.outside != fill.outside
+            _from_pdmp(other) != _from_pdmp(fill)
             and _same_drug(other.drug, fill.drug)
             and other.quantity == fill.quantity
             and _near(other.when, fill.when)
@@ -129,6 +143,10 @@ def _without_repeated_fills(fills: Sequence[Fill]) -> list[Fill]:
         if not twin:
             kept.append(fill)
     return kept
+
+
+def _from_pdmp(fill: Fill) -> bool:
+    return not fill.ref.startswith("MedicationDispense/") or fill.outside
 
 
 def _near(one: date | None, other: date | None) -> bool:
@@ -189,15 +207,16 @@ def _of_fill(fill: Fill, order: Order | None) -> Supply:
         prescriber=fill.prescriber or (order.prescriber if order else ""),
         order=order.ref if order else fill.order,
         replaces=order.replaces if order else None,
-        outside=fill.outside,
+        outside=fill.outside and order is None,
         for_oud=order.for_oud if order else None,
     )
 
 
 def _of_order(order: Order, as_of: int) -> Supply:
     """Without a fill the order is taken as filled on its first day, with every refill while it is active."""
-    start = order.start.toordinal() if order.start else 0
+    start = order.start.toordinal() if order.start else as_of
     one = _days(order.drug, order.supply_days, order.quantity, order.quantity_unit, order.sigs)
+    one = one if order.start else None
     bounded = order.end is not None and order.end_basis in {"bounds", "text"}
     ends_by = order.end.toordinal() if order.end is not None and bounded else None
     if one is None and ends_by is not None and 0 <= ends_by - start < LONGEST_BOUNDS:
@@ -232,7 +251,20 @@ def _of_order(order: Order, as_of: int) -> Supply:
         for_oud=order.for_oud,
         assumed_refills=refills,
         ends_by=ends_by if ends_by is not None else _validity(order),
+        longest=_longest(order, start, days),
     )
+
+
+def _longest(order: Order, start: int, days: int | None) -> int | None:
+    """How long an order without recorded days lasts when the least is taken of it."""
+    if days is None or order.supply_days is not None or order.quantity is None or is_patch(order.drug):
+        return None
+    if _course(order.sigs) is not None:
+        return None
+    lasting = _quantity_days(order.drug, order.quantity, order.quantity_unit, order.sigs, least=True)
+    if lasting is None or lasting <= days:
+        return None
+    return start + min(int(lasting), LONGEST_SUPPLY) - 1
 
 
 def _validity(order: Order) -> int | None:
@@ -281,25 +313,27 @@ def _patch_days(drug: DrugFact, quantity: Fraction, sigs: Sequence[Sig]) -> Frac
     return quantity * wear / worn
 
 
-def _quantity_days(drug: DrugFact, quantity: Fraction, unit: str, sigs: Sequence[Sig]) -> Fraction | None:
-    """Quantity over the most units a day the sig allows."""
+def _quantity_days(
+    drug: DrugFact, quantity: Fraction, unit: str, sigs: Sequence[Sig], *, least: bool = False
+) -> Fraction | None:
+    """Quantity over the most units a day the sig allows, or over the least."""
     most = Fraction(0)
     for sig in sigs:
-        units = daily_units(drug, sig, unit)
+        units = daily_units(drug, sig, unit, least=least)
         if units is None or (sig.start is not None and len(sigs) > 1 and sig.end is not None):
             return None
         most += units
     return quantity / most if most > 0 else None
 
 
-def daily_units(drug: DrugFact, sig: Sig, unit: str) -> Fraction | None:
-    """The largest number of dispensed units (tablets, mL) a day one sig allows."""
-    if sig.dose is None or sig.times_high is None:
+def daily_units(drug: DrugFact, sig: Sig, unit: str, *, least: bool = False) -> Fraction | None:
+    """The largest, or least, number of dispensed units (tablets, mL) a day one sig allows."""
+    if sig.dose is None or sig.times_high is None or sig.times_low is None:
         return None
-    per_dose = _in_units(drug, sig.dose.high, sig.dose.unit, unit)
+    per_dose = _in_units(drug, sig.dose.low if least else sig.dose.high, sig.dose.unit, unit)
     if per_dose is None:
         return None
-    units = per_dose * sig.times_high
+    units = per_dose * (sig.times_low if least else sig.times_high)
     for limit in sig.max_per_day:
         most = _in_units(drug, limit.high, limit.unit, unit)
         if most is not None:

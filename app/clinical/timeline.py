@@ -38,39 +38,52 @@ def lay_out(supplies: Iterable[Supply], carry_cap: int) -> Timeline:
         covering += laid
         replaced += ended
     covering = [supply for supply in covering if supply.last >= supply.first]
-    still_unknown, ended = _open_ended(unknown, covering)
     return Timeline(
         tuple(sorted(covering, key=lambda s: (s.first, s.ref))),
-        tuple(sorted(still_unknown, key=lambda s: (s.start, s.ref))),
-        (*replaced, *ended),
+        tuple(sorted(unknown, key=lambda s: (s.start, s.ref))),
+        tuple(sorted(replaced, key=lambda s: (s.start, s.ref))),
     )
 
 
-def _open_ended(unknown: Sequence[Supply], known: Sequence[Supply]) -> tuple[list[Supply], list[Supply]]:
-    """Of supplies without a known end, those that a later prescription of the same kind has not taken over."""
+def still_open(
+    unknown: Sequence[Supply], in_use: Sequence[Supply], every: Sequence[Supply]
+) -> tuple[list[Supply], list[Supply]]:
+    """Supplies without a known end: those still in use, and those presumed to be taken over by a newer one in use.
+
+    A newer order that says what it replaces ends the older one even when it has run out itself.
+    """
     kept: list[Supply] = []
-    replaced: list[Supply] = []
+    presumed: list[Supply] = []
     for supply in unknown:
-        later = [
-            other
-            for other in (*unknown, *known)
-            if other.start > supply.start
-            and other.drug.ingredient == supply.drug.ingredient
-            and other.drug.release == supply.drug.release
-        ]
-        relations = {_relation(supply, other) for other in later}
-        if relations <= {"concurrent"}:
+        if any(_names(other, supply) for other in every):
+            continue
+        newer = [one for one in in_use if one.start > supply.start and _same_kind(one, supply)]
+        telling = [one for one in newer if one.known or _tells_dose(one)]
+        if any(_relation(supply, one) != "concurrent" for one in telling):
+            presumed.append(supply)
+        else:
             kept.append(supply)
-        elif "replaces" not in relations:
-            replaced.append(supply)
-    return kept, replaced
+    return kept, presumed
+
+
+def _same_kind(one: Supply, other: Supply) -> bool:
+    return one.drug.ingredient == other.drug.ingredient and one.drug.release == other.drug.release
+
+
+def _names(later: Supply, earlier: Supply) -> bool:
+    """Whether an order says that it replaces another, begun before it."""
+    return (
+        later.replaces is not None
+        and later.replaces in {earlier.order, earlier.ref}
+        and later.start > earlier.start
+    )
 
 
 def _lay_group(group: Sequence[Supply], carry_cap: int) -> tuple[list[Supply], list[Supply]]:
     laid: list[Supply] = []
     unsaid: list[Supply] = []
     for supply in group:
-        shift_to = supply.start
+        first = supply.start
         for position, earlier in enumerate(laid):
             if earlier.last < supply.start:
                 continue
@@ -80,32 +93,23 @@ def _lay_group(group: Sequence[Supply], carry_cap: int) -> tuple[list[Supply], l
                 if relation == "presumably replaces":
                     unsaid.append(earlier)
             elif relation == "refill":
-                shift_to = max(shift_to, earlier.last + 1)
-        if shift_to > supply.start + carry_cap:
-            shift_to = supply.start + carry_cap
-            laid = [_cut(earlier, supply, shift_to) for earlier in laid]
-        last = supply.last + (shift_to - supply.start)
-        if supply.ends_by is not None and not supply.filled:
-            last = min(last, max(supply.ends_by, supply.last))
-        laid.append(moved(supply, shift_to, last))
+                first = max(first, earlier.last + 1)
+        laid.append(moved(supply, first, _last_day(supply, first, carry_cap)))
     return laid, unsaid
 
 
-def _cut(earlier: Supply, later: Supply, day: int) -> Supply:
-    """Stock beyond the carried days is taken as given up when the next supply begins."""
-    if earlier.last >= day and _relation(earlier, later) == "refill":
-        return moved(earlier, earlier.first, day - 1)
-    return earlier
+def _last_day(supply: Supply, first: int, carry_cap: int) -> int:
+    """Last day of a supply that begins on `first`: stock in hand when it was collected counts up to the cap."""
+    last = supply.last + min(first - supply.start, carry_cap)
+    if supply.ends_by is not None and not supply.filled:
+        last = min(last, max(supply.ends_by, supply.last))
+    return last
 
 
 def _relation(earlier: Supply, later: Supply) -> str:
     """What a later supply of the same ingredient and release is to one that still lasts."""
     same_strength = earlier.drug.strength == later.drug.strength
-    if (
-        later.replaces is not None
-        and later.replaces in {earlier.order, earlier.ref}
-        and later.start > earlier.start
-    ):
+    if _names(later, earlier):
         return "refill" if same_strength and _schedule(earlier) == _schedule(later) else "replaces"
     same_prescriber = not earlier.prescriber or not later.prescriber or earlier.prescriber == later.prescriber
     if same_strength:
@@ -122,4 +126,10 @@ def _schedule(supply: Supply) -> tuple[object, ...]:
 def _same_times(earlier: Supply, later: Supply) -> bool:
     """The same frequency, as needed or not: a new strength on an old schedule is a change of dose."""
     times = [tuple((sig.times_high, sig.prn) for sig in supply.sigs) for supply in (earlier, later)]
-    return times[0] == times[1] and all(high is not None for high, _ in times[0])
+    return bool(times[0]) and times[0] == times[1] and all(high is not None for high, _ in times[0])
+
+
+def _tells_dose(supply: Supply) -> bool:
+    return bool(supply.sigs) and all(
+        sig.dose is not None and sig.times_high is not None for sig in supply.sigs
+    )
