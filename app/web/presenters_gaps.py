@@ -73,7 +73,7 @@ def _row(gap: Gap) -> Finding:
 
 def _dates(gap: Gap) -> str:
     parts = []
-    if gap.last:
+    if gap.last and day(gap.last) not in gap.text:
         parts.append(f"last {day(gap.last)}")
     if gap.due and gap.status in (Status.DUE_SOON, Status.MET, Status.DEFERRED):
         parts.append(f"due {day(gap.due)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -36,14 +37,19 @@ def number(evaluation: Evaluation, marks: tuple[int, ...]) -> Number:
         tone=tone,
         headline=headline,
         notes=_notes(evaluation, marks),
-        uncounted=tuple(
-            uncounted_line(one).removesuffix(f" ({one.ref})") for one in mme.uncounted if one.active
-        ),
+        uncounted=_uncounted(mme),
+        uncounted_orders=sum(one.active for one in mme.uncounted),
         bar=_bar(mme, marks),
         lines=_lines(mme),
         total=f"{at_least}{amount(mme.current)}" if mme.current is not None and mme.contributions else "",
         why=Why("the MME number", _other_lines(evaluation)),
     )
+
+
+def _uncounted(mme: Mme) -> tuple[str, ...]:
+    """Each uncounted drug once with its reason; their references stand under Why."""
+    lines = Counter(uncounted_line(one).removesuffix(f" ({one.ref})") for one in mme.uncounted if one.active)
+    return tuple(line if number == 1 else f"{line} ({number} orders)" for line, number in lines.items())
 
 
 def _other_lines(evaluation: Evaluation) -> tuple[str, ...]:

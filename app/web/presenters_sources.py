@@ -12,6 +12,7 @@ from app.web.wording import clock, phrase, sentence
 from fhir_mappings.facts import Issue, Source
 
 _PDMP = "PDMP"
+_ISSUE_LINES, _ISSUE_REFS = 40, 5
 _LEFT_OPEN = {
     "Appointment": "booked visits",
     "Communication": "recorded messages",
@@ -54,8 +55,27 @@ def sources(found: Sequence[Source], issues: tuple[Issue, ...], now: datetime) -
         summary=f"{read or 'nothing read'} · {state} · {clock(now)}",
         rows=tuple(_row(source) for source in connected),
         not_included=_not_included(found),
-        issues=tuple(f"{sentence(issue.text)} ({issue.ref}, {issue.code})" for issue in issues),
+        issues=_issue_lines(issues),
+        issue_count=len(issues),
     )
+
+
+def _issue_lines(issues: tuple[Issue, ...]) -> tuple[str, ...]:
+    """Equal remarks share a line; a chart with very many keeps the page light and says how many are not shown."""
+    refs: dict[str, list[str]] = {}
+    for issue in issues:
+        refs.setdefault(f"{sentence(issue.text).rstrip('.')} ({issue.code})", []).append(issue.ref)
+    lines = [f"{text}: {_few(found)}" for text, found in refs.items()]
+    rest = len(lines) - _ISSUE_LINES
+    return (
+        *lines[:_ISSUE_LINES],
+        *([f"{counted(rest, 'further remark')} not shown here"] if rest > 0 else ()),
+    )
+
+
+def _few(refs: list[str]) -> str:
+    rest = len(refs) - _ISSUE_REFS
+    return ", ".join(refs[:_ISSUE_REFS]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _not_included(found: Sequence[Source]) -> tuple[str, ...]:

@@ -79,6 +79,7 @@ class Number:
     headline: str
     notes: tuple[str, ...]
     uncounted: tuple[str, ...]
+    uncounted_orders: int
     bar: Bar | None
     lines: tuple[DoseLine, ...]
     total: str
@@ -164,6 +165,7 @@ class Sources:
     rows: tuple[SourceRow, ...]
     not_included: tuple[str, ...]
     issues: tuple[str, ...]
+    issue_count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from app.clinical.evaluation import Status
 from app.clinical.explain import gap_lines, ltot_lines, mme_lines
 from app.web.presenters import banner, panel_view
 from app.web.render import render_shell
-from fhir_mappings.facts import Source
+from fhir_mappings.facts import Issue, IssueCode, Source
 from tests.web import samples
 from tests.web.reading import panel, read
 
@@ -195,6 +195,35 @@ def test_high_dose_names_the_mark_and_gives_no_target() -> None:
     assert "At or above the 90 mark." in seen
     assert "Of this, 120 MME/day prescribed elsewhere." in seen
     assert "Review benefits and risks with the patient" in seen
+
+
+def test_a_date_the_sentence_already_names_is_not_repeated() -> None:
+    named = replace(samples.GAPS[0], text="Urine drug test on 2 Aug 2025; overdue 9 months")
+    seen = panel(replace(samples.COMPLETE, gaps=(named,))).glance
+    assert "Urine drug test on 2 Aug 2025; overdue 9 months. was due 2 Dec 2025" in seen
+
+
+def test_equal_uncounted_orders_share_a_line_and_are_all_counted() -> None:
+    three = tuple(replace(samples.TRAMADOL, ref=f"MedicationRequest/{n}") for n in range(3))
+    page = panel(replace(samples.PARTIAL, mme=replace(samples.PARTIAL.mme, uncounted=three)))
+    assert (
+        "Not counted (3): tramadol 50 mg tab: the order has neither quantity nor dose (3 orders)"
+        in page.glance
+    )
+    assert all(one.ref in page.text for one in three)
+
+
+def test_a_chart_with_very_many_remarks_stays_light_and_says_what_is_not_shown() -> None:
+    issues = tuple(
+        Issue(f"Observation/{kind}-{n}", IssueCode.UNIT_UNKNOWN, f"unit {kind} is not known")
+        for kind in range(60)
+        for n in range(20)
+    )
+    page = panel(replace(samples.COMPLETE, issues=issues))
+    assert "Set aside or read with care (1200)" in page.glance
+    assert "Unit 0 is not known (unit_unknown): Observation/0-0, Observation/0-1," in page.text
+    assert "and 15 more" in page.text
+    assert "20 further remarks not shown here" in page.text
 
 
 def test_many_unknowns_share_a_line_that_names_each_and_opens_their_reasons() -> None:
