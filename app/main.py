@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,8 +17,10 @@ from app.jobs.service import Service
 from app.logs import configure_logs
 from app.settings import SettingsError, read_settings
 from app.store.migrate import require_current
+from app.telemetry import telemetry_config
 from app.web.cookies import LaunchCookies
 from app.web.limits import RateLimit
+from app.web.observe import note_code, request_id, route_of
 from app.web.render import STATIC_FOLDER, STATIC_PATH, render_state
 from app.web.routes import health, launch, panel
 from app.web.security import SecuredApp
@@ -44,6 +45,7 @@ def create_app(service: Service, *, launches_per_minute: int = LAUNCHES_PER_MINU
         redoc_url=None,
         openapi_url=None,
         lifespan=lifespan,
+        telemetry=telemetry_config(switched_on=service.settings.telemetry),
     )
     app.state.service = service
     app.state.cookies = LaunchCookies()
@@ -83,8 +85,9 @@ async def _broken(request: Request, error: Exception) -> Response:
 
 
 def _answer(request: Request, code: str, detail: str = "", status: int | None = None) -> Response:
-    entry, reference = CATALOGUE[code], uuid.uuid4().hex[:12]
-    log.warning("request_refused", code=code, reference=reference, route=_route(request))
+    entry, reference = CATALOGUE[code], request_id(request)
+    note_code(request, code)
+    log.warning("request_refused", code=code, route=route_of(request.scope))
     if request.headers.get("accept", "").startswith("application/json"):
         body = {
             "code": code,
@@ -96,9 +99,3 @@ def _answer(request: Request, code: str, detail: str = "", status: int | None = 
     return HTMLResponse(
         render_state(code, detail=detail, reference=reference), status_code=status or entry.http_status
     )
-
-
-def _route(request: Request) -> str:
-    """The route's pattern, never the address itself: addresses hold launch ids."""
-    route = request.scope.get("route")
-    return getattr(route, "path", "unknown")

@@ -14,6 +14,7 @@ from app.jobs.doctor.keys import examine_key_set
 from app.jobs.doctor.server import examine_server
 from app.jobs.doctor.subject import Subject
 from app.jobs.tenants import SetUp
+from app.settings import LOOPBACK_HOSTS
 from app.store.tenants import Tenant
 
 __all__ = ["Finding", "Result", "Subject", "as_lines", "examine", "examine_from_environment"]
@@ -38,5 +39,7 @@ def examine_from_environment(
 
 
 async def _examine(set_up: SetUp, tenant: Tenant, patient: str | None) -> list[Finding]:
-    async with ehr_http_client(set_up.settings.trusted_private_hosts) as http:
+    settings = set_up.settings
+    own = LOOPBACK_HOSTS if settings.is_loopback else frozenset[str]()
+    async with ehr_http_client(settings.trusted_private_hosts | own) as http:
         return await examine(Subject(set_up, tenant, http, datetime.now(UTC), patient))
