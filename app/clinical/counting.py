@@ -85,7 +85,10 @@ class Counter:
         most = dose.most * (factor.factor or 0) if dose.most is not None else None
         tolerance = self.policy.mme.quantity_sig_tolerance
         if most is not None and dose.method == "quantity" and abs(most - mme) > tolerance * mme:
-            notes.append(f"up to {plain(most)} MME if taken at the label's maximum")
+            up_to = f"up to {plain(most)} MME if taken at the label's maximum"
+            notes.append(
+                up_to if most > mme else f"more than the directions allow, which is {plain(most)} MME"
+            )
         if dose.peak is not None and factor.factor is not None and dose.peak * factor.factor > mme:
             notes.append(f"{plain(dose.peak * factor.factor)} MME on dosing days")
         if factor.status == "carried_forward":

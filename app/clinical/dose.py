@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
@@ -65,14 +65,21 @@ def daily_dose(supply: Supply, day: int) -> DailyDose | NoDose:
         return no_dose("unmapped_drug")
     by_sig = _by_sig(supply, day)
     by_quantity = None if is_patch(drug) or _is_course(supply.sigs) else _by_quantity(supply)
-    if by_quantity is not None:
-        if isinstance(by_sig, DailyDose):
-            return DailyDose(
-                by_quantity.amount, by_quantity.unit, by_sig.most, by_sig.least, by_sig.peak, "quantity",
-                by_quantity.arithmetic, by_sig.prn,
-            )  # fmt: skip
-        return by_quantity
-    return by_sig
+    if by_quantity is None:
+        return _with_total(by_sig) if isinstance(by_sig, DailyDose) else by_sig
+    if isinstance(by_sig, DailyDose):
+        by_quantity = replace(
+            by_quantity, most=by_sig.most, least=by_sig.least, peak=by_sig.peak, prn=by_sig.prn
+        )
+    return _with_total(by_quantity)
+
+
+def _with_total(dose: DailyDose) -> DailyDose:
+    """The sum in words, ended by what it comes to; one patch strength worn needs no total."""
+    if dose.method == "patch" and " + " not in dose.arithmetic:
+        return dose
+    per = dose.unit if dose.method == "patch" else f"{dose.unit}/d"
+    return replace(dose, arithmetic=f"{dose.arithmetic} = {plain(dose.amount)} {per}")
 
 
 def plain(number: Fraction) -> str:
@@ -148,11 +155,18 @@ def _by_sig(supply: Supply, day: int) -> DailyDose | NoDose:
         unit=parts[0].unit,
         most=sum((part.most or part.amount for part in parts), Fraction(0)),
         least=sum((part.least or part.amount for part in parts), Fraction(0)),
-        peak=None,
+        peak=_together(parts),
         method=parts[0].method,
         arithmetic=" + ".join(part.arithmetic for part in parts),
         prn=all(part.prn for part in parts),
     )
+
+
+def _together(parts: Sequence[DailyDose]) -> Fraction | None:
+    """The dose on a day on which every part is taken; None when none of them is cyclic."""
+    if all(part.peak is None for part in parts):
+        return None
+    return sum((part.amount if part.peak is None else part.peak for part in parts), Fraction(0))
 
 
 def _one_sig(drug: DrugFact, sig: Sig) -> DailyDose | NoDose:
@@ -233,8 +247,7 @@ def _scaled(
     def scaled(value: Fraction | None) -> Fraction | None:
         return value * per if value is not None else None
 
-    total = f"{text} = {plain(amount * per)} {unit}/d"
-    return DailyDose(amount * per, unit, scaled(most), scaled(least), scaled(peak), method, total, prn)
+    return DailyDose(amount * per, unit, scaled(most), scaled(least), scaled(peak), method, text, prn)
 
 
 def _in_micrograms(drug: DrugFact) -> bool:

@@ -23,6 +23,9 @@ from fhir_mappings.facts import Facts, Order
 from valuesets import Terms
 
 CHART_DAYS = 730
+_MAY_STILL_LAST = (
+    "at the greatest use its directions allow its supply has ended; taken less often it still lasts"
+)
 
 
 def opioid_timeline(facts: Facts, policy: Policy, as_of: date) -> Timeline:
@@ -47,6 +50,8 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     counted = tuple(part for part in parts if isinstance(part, Contribution))
     missing = tuple(part for part in parts if isinstance(part, Uncounted))
     missing += tuple(_reported(order) for order in reported)
+    outlasting = _may_still_last(laid, day)
+    missing += tuple(uncounted(s, "may_still_last", _MAY_STILL_LAST) for s in outlasting if is_counted(s))
     whole = facts.source("MedicationRequest").complete
     apart = _apart(use.all)
     current = _current(counted, missing, apart, whole=whole)
@@ -57,7 +62,7 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     return Mme(
         current=current,
         complete=whole and not missing,
-        sig_max=_label_maximum(counter, counted, current, use.presumed_ended, day),
+        sig_max=_label_maximum(counter, counted, current, (*use.presumed_ended, *outlasting), day),
         avg_90=window.average(),
         avg_on_therapy=window.on_therapy(),
         avg_supply=window.per_day_of_supply(),
@@ -90,6 +95,24 @@ def _in_use(laid: Timeline, policy: Policy, day: int) -> _Use:
     undated, presumed = still_open(young, dated + young, (*laid.covering, *laid.unknown))
     lasting = [supply for supply in laid.replaced if supply.last >= day]
     return _Use(tuple(dated), tuple(undated), (*lasting, *presumed))
+
+
+def _may_still_last(laid: Timeline, day: int) -> tuple[Supply, ...]:
+    """Active orders without recorded days, over at the greatest use but not at the least, and not refilled since."""
+    everything = (*laid.covering, *laid.unknown)
+    return tuple(
+        supply
+        for supply in laid.covering
+        if supply.last < day
+        and supply.longest is not None
+        and supply.longest >= day
+        and supply.status in {"active", "unknown", ""}
+        and not any(
+            other.start > supply.start
+            and (other.drug.ingredient, other.drug.release) == (supply.drug.ingredient, supply.drug.release)
+            for other in everything
+        )
+    )
 
 
 def _may_be_current(supply: Supply, day: int, policy: Policy) -> bool:

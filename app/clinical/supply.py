@@ -277,9 +277,8 @@ def _days(
     """Days' supply: recorded, else the shortest the quantity can last, else the length of a written course."""
     if recorded is not None and 1 <= recorded <= LONGEST_SUPPLY:
         return int(recorded)
-    course = _course(sigs)
-    if course is not None:
-        return course
+    if any(sig.sequence_day is not None for sig in sigs):
+        return _course_days(drug, quantity, unit, sigs)
     if quantity is None:
         return None
     lasting = (
@@ -290,12 +289,20 @@ def _days(
     return int(lasting)
 
 
-def _course(sigs: Sequence[Sig]) -> int | None:
-    """A written sequence of steps lasts as long as its steps; one step without a length leaves it open."""
-    steps = [sig for sig in sigs if sig.sequence_day is not None]
-    if not steps or len(steps) != len(sigs) or any(sig.duration_days is None for sig in steps):
+def _course_days(drug: DrugFact, quantity: Fraction | None, unit: str, sigs: Sequence[Sig]) -> int | None:
+    """A written sequence lasts as long as its steps; a last step without a length, as long as the rest of the units."""
+    steps = sorted(sigs, key=lambda sig: sig.sequence_day or 0)
+    if any(sig.sequence_day is None or sig.duration_days is None for sig in steps[:-1]):
         return None
-    return sum(sig.duration_days or 0 for sig in steps)
+    days = sum(sig.duration_days or 0 for sig in steps)
+    if steps[-1].duration_days is not None:
+        return days if 1 <= days <= LONGEST_BOUNDS else None
+    units = [daily_units(drug, sig, unit) for sig in steps]
+    if quantity is None or any(not one for one in units):
+        return None
+    used = sum((one or 0) * (sig.duration_days or 0) for one, sig in zip(units, steps, strict=True))
+    days += int((quantity - used) / (units[-1] or 1)) if quantity > used else 0
+    return days if 1 <= days <= LONGEST_SUPPLY else None
 
 
 def _patch_days(drug: DrugFact, quantity: Fraction, sigs: Sequence[Sig]) -> Fraction | None:

@@ -253,3 +253,20 @@ def test_an_older_order_replaced_without_saying_so_is_flagged() -> None:
     found = mme(case.facts, POLICY, TERMS, case.as_of)
     assert "stale_order" in found.flags
     assert found.sig_max == 90
+
+
+def test_an_order_taken_as_needed_may_outlast_its_shortest_supply() -> None:
+    """60 tablets, 1-2 every 4-6 hours, days not recorded: over after 5 days at the most, after 15 at the least.
+
+    On day 13 the order is active: it is not counted, and the total says "at least".
+    """
+    range_sig = sig("2", "6", least="1", low="4", prn=True)
+    facts = chart(
+        order("1", drug("oxycodone", "5"), START, range_sig, quantity="60"),
+        order("2", drug("hydrocodone", "10"), START, sig("1", "4"), quantity="120", days="30"),
+    )
+    found = mme(facts, POLICY, TERMS, date(2025, 1, 13))
+    assert (number(found.current), found.complete) == (40, False)
+    assert [missing.reason for missing in found.uncounted] == ["may_still_last"]
+    assert found.sig_max == 40 + 90
+    assert mme(facts, POLICY, TERMS, date(2025, 1, 17)).complete
