@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from types import MappingProxyType
 
 from fhir_mappings import resources as r
+from fhir_mappings.decoding import decode
 from fhir_mappings.events import appointment_of, document_of, event_of, visit_of
 from fhir_mappings.facts import (
     Document,
@@ -26,15 +29,20 @@ from fhir_mappings.facts import (
 from fhir_mappings.orders import Context, fill_of, order_of, statement_of
 from fhir_mappings.people import person_of
 from fhir_mappings.problems import problem_of
-from fhir_mappings.results import answers_of, report_of, results_of
+from fhir_mappings.references import patients_of
+from fhir_mappings.results import answers_of, groups_in, report_of, results_of
+from fhir_mappings.setting import encounter_setting, is_hospital_dispense
 from valuesets import Terms
 
-Newness = tuple[str, int, str, bytes]
+# Epic's remark that a search found nothing: an answer, not a warning.
+_NOTHING_FOUND = "4101"
+_SHARED = frozenset({"Medication"})
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class _Reading:
-    """What has been read so far."""
+    """What has been read so far.  lost: how many resources of a kind could not be used at all."""
 
     orders: list[Order] = field(default_factory=list[Order])
     fills: list[Fill] = field(default_factory=list[Fill])
@@ -44,6 +52,8 @@ class _Reading:
     documents: list[Document] = field(default_factory=list[Document])
     visits: list[Visit] = field(default_factory=list[Visit])
     issues: list[Issue] = field(default_factory=list[Issue])
+    lost: Counter[str] = field(default_factory=Counter[str])
+    groups: dict[str, str] = field(default_factory=dict[str, str])
     person: Person | None = None
 
 
@@ -56,91 +66,122 @@ def map_chart(
     A source loses its completeness when a resource of its kind could not be read, or names no drug.  Never raises.
     """
     reading = _Reading()
-    resources = _newest(raw, patient_id, reading.issues)
-    context = Context(
-        terms,
-        zone,
-        {one.id: one for one in resources.values() if isinstance(one, r.Medication) and one.id},
-    )
+    resources = _newest(raw, patient_id, reading)
+    context = _context(resources, terms, zone)
+    reading.groups = groups_in(resources)
     for ref in sorted(resources):
         _read(resources[ref], ref, context, patient_id, reading)
     return Facts(
         person=reading.person or Person(patient_id),
         orders=tuple(reading.orders),
-        fills=tuple(reading.fills),
+        fills=_with_prescribers(reading.fills, reading.orders),
         results=tuple(reading.results),
         problems=tuple(reading.problems),
         events=tuple(reading.events),
         documents=tuple(reading.documents),
         visits=tuple(reading.visits),
-        sources=MappingProxyType(_honest(sources, reading.issues)),
-        issues=tuple(sorted(set(reading.issues), key=lambda issue: (issue.ref, issue.code, issue.text))),
+        sources=MappingProxyType(_honest(sources, reading.lost)),
+        issues=tuple(sorted(set(reading.issues), key=lambda one: (one.ref, one.code, one.where, one.text))),
     )
 
 
-def _newest(raw: Iterable[bytes], patient_id: str, issues: list[Issue]) -> dict[str, r.Resource]:
-    """Decoded resources by reference; older versions and exact repeats are gone, foreign ones named."""
-    found: dict[str, tuple[Newness, r.Resource]] = {}
-    for text in raw:
-        resource = _decoded(bytes(text), patient_id, issues)
-        if resource is None:
+def _context(resources: Mapping[str, r.Resource], terms: Terms, zone: tzinfo) -> Context:
+    medications: dict[str, r.Medication] = {}
+    conditions: dict[str, r.Condition] = {}
+    hospital: set[str] = set()
+    for resource in resources.values():
+        if resource.id is None:
             continue
-        meta = resource.meta or r.Meta()
-        newness = (meta.lastUpdated, len(meta.versionId), meta.versionId, bytes(text))
-        ref = f"{resource.resourceType}/{resource.id or '?' + str(abs(hash(bytes(text))))}"
-        if ref not in found or found[ref][0] < newness:
-            found[ref] = (newness, resource)
-    return {ref: resource for ref, (_, resource) in found.items()}
+        if isinstance(resource, r.Medication):
+            medications[resource.id] = resource
+        elif isinstance(resource, r.Condition):
+            conditions[resource.id] = resource
+        elif isinstance(resource, r.Encounter) and encounter_setting(resource) == "inpatient":
+            hospital.add(resource.id)
+    return Context(terms, zone, medications, conditions, frozenset(hospital))
 
 
-def _decoded(text: bytes, patient_id: str, issues: list[Issue]) -> r.Resource | None:
-    try:
-        decoded, dropped = r.decode(text)
-    except r.UnreadableError as error:
-        issues.append(Issue(error.ref or "unknown", IssueCode.UNREADABLE, error.reason))
-        return None
-    if isinstance(decoded, r.OperationOutcome):
-        _note_outcome(decoded, issues)
-        return None
-    if not isinstance(decoded, r.Resource):
-        return None
-    ref = f"{decoded.resourceType}/{decoded.id or '?'}"
-    issues += [Issue(ref, IssueCode.UNREADABLE, f"read without {what}") for what in dropped]
-    if isinstance(decoded, r.Medication):
-        return decoded
-    owner = _owner(decoded)
-    if owner == patient_id:
-        return decoded
-    if owner is None:
-        issues.append(Issue(ref, IssueCode.UNREADABLE, "it names no patient"))
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """One decoded text of a resource."""
+
+    resource: r.Resource
+    text: bytes
+    issues: tuple[Issue, ...]
+
+    def newness(self) -> tuple[datetime, int, str]:
+        """By the moment of the last update, then by version number."""
+        meta = self.resource.meta or r.Meta()
+        try:
+            moment = datetime.fromisoformat(meta.lastUpdated)
+        except ValueError:
+            moment = _LONG_AGO
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return moment, len(meta.versionId), meta.versionId
+
+
+def _newest(raw: Iterable[bytes], patient_id: str, reading: _Reading) -> dict[str, r.Resource]:
+    """Decoded resources by reference; older versions and exact repeats are gone, foreign ones named."""
+    versions: dict[str, list[_Version]] = {}
+    for line in raw:
+        text = bytes(line)
+        decoded, issues = decode(text)
+        if isinstance(decoded, r.OperationOutcome):
+            reading.issues += _remarks(decoded)
+        elif not isinstance(decoded, r.Resource):
+            reading.issues += issues
+            reading.lost.update(issue.ref.partition("/")[0] for issue in issues)
+        elif _is_of(decoded, patient_id, reading):
+            found = versions.setdefault(_ref(decoded, text), [])
+            if all(text != other.text for other in found):
+                found.append(_Version(decoded, text, issues))
+    newest: dict[str, r.Resource] = {}
+    for ref, found in versions.items():
+        chosen = found[0] if len(found) == 1 else _chosen(found, ref, reading)
+        reading.issues += chosen.issues
+        newest[ref] = chosen.resource
+    return newest
+
+
+def _ref(resource: r.Resource, text: bytes) -> str:
+    """ "kind/id"; a resource without an id is named by its content, the same in every run."""
+    return f"{resource.resourceType}/{resource.id or '?' + hashlib.sha256(text).hexdigest()[:12]}"
+
+
+def _chosen(versions: Iterable[_Version], ref: str, reading: _Reading) -> _Version:
+    """The newest; of several equally new ones with different content always the same one, with an issue."""
+    ranked = sorted(versions, key=lambda version: (version.newness(), version.text), reverse=True)
+    first = ranked[0]
+    if any(one.newness() == first.newness() and one.resource != first.resource for one in ranked[1:]):
+        text = "the EHR sent it twice with different content and no sign which is newer; one of them is used"
+        reading.issues.append(Issue(ref, IssueCode.DUPLICATE, text))
+    return first
+
+
+def _is_of(resource: r.Resource, patient_id: str, reading: _Reading) -> bool:
+    """Whether it belongs to the launch's patient; an issue says so when it does not."""
+    if resource.resourceType in _SHARED:
+        return True
+    patients = patients_of(resource)
+    if patient_id in patients:
+        return True
+    ref = f"{resource.resourceType}/{resource.id or '?'}"
+    if patients:
+        text = "it belongs to another patient and was dropped"
+        reading.issues.append(Issue(ref, IssueCode.FOREIGN_PATIENT, text))
     else:
-        issues.append(Issue(ref, IssueCode.FOREIGN_PATIENT, "it belongs to another patient and was dropped"))
-    return None
+        reading.issues.append(Issue(ref, IssueCode.UNREADABLE, "it names no patient"))
+        reading.lost[resource.resourceType] += 1
+    return False
 
 
-def _owner(resource: r.Resource) -> str | None:
-    if isinstance(resource, r.Patient):
-        return resource.id
-    link = resource.subject or resource.patient
-    references = [link.reference] if link else []
-    if isinstance(resource, r.Appointment):
-        references = [p.actor.reference for p in resource.participant if p.actor]
-        references = [reference for reference in references if "Patient/" in reference or "urn:" in reference]
-    for reference in references:
-        if reference.startswith("urn:"):
-            return reference.rpartition(":")[2]
-        head, _, tail = reference.split("/_history")[0].rpartition("Patient/")
-        if tail and (not head or head.endswith("/")):
-            return tail
-    return None
-
-
-def _note_outcome(outcome: r.OperationOutcome, issues: list[Issue]) -> None:
+def _remarks(outcome: r.OperationOutcome) -> Iterable[Issue]:
     """The server's own remarks; its codes are kept, its free text may hold data of the chart and is not."""
-    for issue in outcome.issue:
-        codes = [coding.code for coding in issue.details.coding] if issue.details else []
-        words = " ".join(filter(None, [issue.severity, issue.code, *codes]))
-        issues.append(Issue("OperationOutcome", IssueCode.SOURCE_WARNING, f"the EHR remarked: {words}"))
+    for remark in outcome.issue:
+        codes = [coding.code for coding in remark.details.coding] if remark.details else []
+        if _NOTHING_FOUND not in codes:
+            words = " ".join(filter(None, [remark.severity, remark.code, *codes]))
+            yield Issue("OperationOutcome", IssueCode.SOURCE_WARNING, f"the EHR remarked: {words}")
 
 
 def _read(resource: r.Resource, ref: str, context: Context, patient_id: str, into: _Reading) -> None:
@@ -148,17 +189,18 @@ def _read(resource: r.Resource, ref: str, context: Context, patient_id: str, int
     if isinstance(resource, r.MedicationRequest):
         order, issues = order_of(resource, ref, context)
         into.orders.append(order)
-        into.issues += issues
+        _note(issues, into)
     elif isinstance(resource, r.MedicationStatement):
         order, issues = statement_of(resource, ref, context)
         into.orders.append(order)
-        into.issues += issues
+        _note(issues, into)
     elif isinstance(resource, r.MedicationDispense):
-        fill, issues = fill_of(resource, ref, context)
-        into.fills.append(fill)
-        into.issues += issues
+        if not is_hospital_dispense(resource, context.hospital):
+            fill, issues = fill_of(resource, ref, context)
+            into.fills.append(fill)
+            _note(issues, into)
     elif isinstance(resource, r.Observation):
-        into.results += results_of(resource, ref, context.terms, context.zone)
+        into.results += results_of(resource, ref, context.terms, context.zone, into.groups)
     elif isinstance(resource, r.DiagnosticReport):
         into.results += report_of(resource, ref, context.terms, context.zone)
     elif isinstance(resource, r.QuestionnaireResponse):
@@ -167,6 +209,13 @@ def _read(resource: r.Resource, ref: str, context: Context, patient_id: str, int
         into.person = person_of(resource, patient_id)
     else:
         _read_other(resource, ref, context, into)
+
+
+def _note(issues: Iterable[Issue], into: _Reading) -> None:
+    for issue in issues:
+        into.issues.append(issue)
+        if issue.code is IssueCode.MEDICATION_MISSING:
+            into.lost[issue.ref.partition("/")[0]] += 1
 
 
 def _read_other(resource: r.Resource, ref: str, context: Context, into: _Reading) -> None:
@@ -185,14 +234,14 @@ def _read_other(resource: r.Resource, ref: str, context: Context, into: _Reading
         into.visits.append(appointment_of(resource, ref, context.zone))
 
 
-def _honest(sources: Mapping[str, Source], issues: Iterable[Issue]) -> dict[str, Source]:
+def _with_prescribers(fills: Iterable[Fill], orders: Iterable[Order]) -> tuple[Fill, ...]:
+    """A dispense does not say who prescribed; the order it fills does."""
+    prescribers = {order.ref: order.prescriber for order in orders}
+    return tuple(replace(fill, prescriber=prescribers.get(fill.order or "", "")) for fill in fills)
+
+
+def _honest(sources: Mapping[str, Source], lost: Mapping[str, int]) -> dict[str, Source]:
     """Sources as given, made incomplete where resources were lost to reading."""
-    lost: dict[str, int] = {}
-    for issue in issues:
-        whole = issue.code is IssueCode.UNREADABLE and not issue.text.startswith("read without")
-        if whole or issue.code is IssueCode.MEDICATION_MISSING:
-            kind = issue.ref.partition("/")[0]
-            lost[kind] = lost.get(kind, 0) + 1
     found = dict(sources)
     for kind, count in lost.items():
         known = found.get(kind)

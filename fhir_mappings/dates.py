@@ -22,5 +22,6 @@ def local_date(text: str | None, zone: tzinfo) -> date | None:
             moment = datetime.fromisoformat(text)
             day = (moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=UTC)).date()
     except (ValueError, OverflowError):
-        return None
+        # A time that no clock shows (24:00, second 60) does not make its day unknown.
+        return local_date(text[:10], zone) if len(text) > 10 and text[10] in "T " else None
     return day if 1900 <= day.year < 2200 else None

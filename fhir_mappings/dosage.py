@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, tzinfo
+from datetime import date, timedelta, tzinfo
 from fractions import Fraction
 
-from fhir_mappings.facts import Amount, Sig
+from fhir_mappings.facts import Amount, DrugFact, Sig
 from fhir_mappings.resources import Dosage, DoseAndRate, Quantity, Ratio
 from fhir_mappings.sig_text import SigReading, SigStep, parse_sig
 from fhir_mappings.timing import Times, times_of
@@ -16,15 +16,23 @@ from fhir_mappings.units import amount_of, days_of, value_of
 # Epic states one dose up to three times; the ordered one comes first, and they are never added.
 _ENTRY_ORDER = {"ordered": 0, "": 1, "calculated": 2, "admin-amount": 3}
 CERTAIN = Fraction(9, 10)
+UNIT_UNKNOWN = "unit_unknown"
+_FEW = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Directions:
-    """The sigs of one order.  refused: why its text could not be read where it was needed."""
+    """The sigs of one order.
 
-    sigs: tuple[Sig, ...]
-    text: str
-    refused: str
+    refused: why its text could not be read where it was needed.  differs: structured fields and text contradict
+    each other.  text_start, text_end: dates written in the text.  start, end: the bounds of all sigs together.
+    """
+
+    sigs: tuple[Sig, ...] = ()
+    text: str = ""
+    texts: tuple[str, ...] = ()
+    refused: str = ""
+    differs: bool = False
     text_start: date | None = None
     text_end: date | None = None
     start: date | None = None
@@ -33,36 +41,48 @@ class Directions:
 
 def directions_of(dosages: Sequence[Dosage], zone: tzinfo) -> Directions:
     """All dosage instructions of one order, each with its bounds."""
+    if not dosages:
+        return Directions()
     sigs: list[Sig] = []
-    refusals: list[str] = []
-    starts: list[date] = []
-    ends: list[date | None] = []
-    text_start: date | None = None
-    text_end: date | None = None
+    readings: list[SigReading] = []
+    texts: list[str] = []
+    differs = False
     for dosage in dosages:
-        found, reading = _sigs(dosage, times_of(dosage.timing, zone))
-        sigs += found
-        refusals += [sig.problem for sig in found if sig.problem.startswith("sig_")]
-        if reading is not None:
-            text_start, text_end = text_start or reading.start, text_end or reading.end
-        starts += [sig.start for sig in found if sig.start]
-        ends.append(max((sig.end for sig in found if sig.end), default=None))
-    whole = all(end is not None for end in ends) and bool(ends)
+        written = _texts(dosage)
+        texts += written
+        reading = _reading(written)
+        structured = _structured(dosage, times_of(dosage.timing, zone), written)
+        sigs += _with_text(structured, reading)
+        differs = differs or _differ(structured, reading)
+        readings += [reading] if reading is not None else []
+    sigs = _without_touching_bounds(sigs)
+    ends = [sig.end for sig in sigs if sig.end is not None]
     return Directions(
-        tuple(sigs),
-        "; ".join(dosage.text or dosage.patientInstruction for dosage in dosages).strip("; "),
-        refusals[0] if refusals else "",
-        text_start,
-        text_end,
-        min(starts, default=None),
-        max((end for end in ends if end), default=None) if whole else None,
+        sigs=tuple(sigs),
+        text="; ".join(dict.fromkeys(dosage.text or dosage.patientInstruction for dosage in dosages)).strip(
+            "; "
+        ),
+        texts=tuple(dict.fromkeys(texts)),
+        refused=next((sig.problem for sig in sigs if sig.problem.startswith("sig_")), ""),
+        differs=differs,
+        text_start=next((reading.start for reading in readings if reading.start), None),
+        text_end=next((reading.end for reading in readings if reading.end), None),
+        start=min((sig.start for sig in sigs if sig.start is not None), default=None),
+        end=max(ends) if sigs and len(ends) == len(sigs) else None,
     )
 
 
-def _sigs(dosage: Dosage, times: Times) -> tuple[list[Sig], SigReading | None]:
+def _texts(dosage: Dosage) -> list[str]:
+    """The words of one instruction; Oracle keeps more of them in an extension."""
+    extended = [part.valueString for part in dosage.extension if "instruction" in part.url]
+    return [
+        text for text in dict.fromkeys([dosage.text, dosage.patientInstruction, *extended]) if text.strip()
+    ]
+
+
+def _structured(dosage: Dosage, times: Times, texts: Sequence[str]) -> Sig:
     dose, problem = _dose(dosage.doseAndRate)
-    reading = _reading(dosage)
-    structured = Sig(
+    return Sig(
         dose=dose,
         times_low=times.low,
         times_high=times.high,
@@ -72,64 +92,85 @@ def _sigs(dosage: Dosage, times: Times) -> tuple[list[Sig], SigReading | None]:
         start=times.start,
         end=times.end,
         duration_days=times.duration,
-        text=dosage.text or dosage.patientInstruction,
+        text=texts[0] if texts else "",
         problem=problem,
     )
-    if reading is None or (dose is not None and times.high is not None):
-        return [_with_text_maximum(structured, reading)], reading
-    return _completed(structured, reading), reading
 
 
-def _reading(dosage: Dosage) -> SigReading | None:
-    """The reading of the first text that is understood; else of the first text."""
-    readings = [parse_sig(text) for text in (dosage.text, dosage.patientInstruction) if text.strip()]
-    understood = [reading for reading in readings if reading.status == "parsed"]
-    complete = [
-        r for r in understood if all(s.dose_high is not None and s.per_day_high is not None for s in r.steps)
-    ]
+def _reading(texts: Sequence[str]) -> SigReading | None:
+    """The reading of the text that tells most: understood before refused, complete before partial."""
+    readings = [parse_sig(text) for text in texts]
+    understood = [reading for reading in readings if _usable(reading)]
+    complete = [reading for reading in understood if all(_is_complete(step) for step in reading.steps)]
     return (complete or understood or readings or [None])[0]
 
 
-def _completed(structured: Sig, reading: SigReading) -> list[Sig]:
+def _usable(reading: SigReading) -> bool:
+    return reading.status == "parsed" and reading.confidence >= CERTAIN
+
+
+def _is_complete(step: SigStep) -> bool:
+    return step.dose_high is not None and step.per_day_high is not None
+
+
+def _with_text(structured: Sig, reading: SigReading | None) -> list[Sig]:
     """Fill what the structured fields leave open from the text; a refused text leaves it open."""
-    if reading.status == "refused":
-        problem = structured.problem or f"sig_{reading.reason}"
+    dose = structured.dose if structured.dose is not None and structured.dose.unit else None
+    whole = dose is not None and structured.times_high is not None
+    if reading is None:
+        return [structured]
+    if not _usable(reading):
+        problem = structured.problem if whole else structured.problem or f"sig_{reading.reason}"
         return [replace(structured, problem=problem)]
-    if structured.dose is None and structured.times_high is None:
+    if whole:
+        return [_with_text_maximum(structured, reading)]
+    several = len(reading.steps) > 1
+    if (dose is None and structured.times_high is None and structured.dose is None) or (
+        several and all(_is_complete(step) for step in reading.steps)
+    ):
         return _from_steps(structured, reading)
-    if len(reading.steps) != 1:
+    if several:
         return [replace(structured, problem=structured.problem or "sig_several_parts")]
+    return [_filled(structured, reading)]
+
+
+def _filled(structured: Sig, reading: SigReading) -> Sig:
+    """Dose or frequency from the one step of the text, the other from structured fields."""
     step = reading.steps[0]
+    dose = structured.dose
+    if dose is None or not dose.unit:
+        dose = _step_dose(step) or dose
+    timed = structured.times_high is not None
     filled = replace(
         structured,
-        dose=structured.dose or _step_dose(step),
-        times_low=structured.times_low if structured.times_high is not None else step.per_day_low,
-        times_high=structured.times_high if structured.times_high is not None else step.per_day_high,
-        peak_times=structured.peak_times if structured.times_high is not None else step.peak_times,
+        dose=dose,
+        times_low=structured.times_low if timed else step.per_day_low,
+        times_high=structured.times_high if timed else step.per_day_high,
+        peak_times=structured.peak_times if timed else step.peak_times,
         prn=structured.prn or step.prn,
         basis="text",
         confidence=reading.confidence,
     )
-    if filled.dose is not None:
+    if dose is not None and dose.unit:
         filled = replace(filled, problem="")
-    return [_with_text_maximum(filled, reading)]
+    return _with_text_maximum(filled, reading)
 
 
-def _with_text_maximum(sig: Sig, reading: SigReading | None) -> Sig:
+def _with_text_maximum(sig: Sig, reading: SigReading) -> Sig:
     """A daily maximum written in the text caps structured fields too."""
-    if reading is None or len(reading.steps) != 1 or reading.steps[0].max_per_day is None:
+    if len(reading.steps) != 1 or reading.steps[0].max_per_day is None:
         return sig
-    step = reading.steps[0]
-    most = step.max_per_day or Fraction(0)
-    return replace(sig, max_per_day=(*sig.max_per_day, Amount(most, most, step.max_unit or "unit")))
+    most, unit = reading.steps[0].max_per_day, reading.steps[0].max_unit
+    return replace(sig, max_per_day=(*sig.max_per_day, Amount(most, most, unit or "unit")))
 
 
 def _from_steps(structured: Sig, reading: SigReading) -> list[Sig]:
+    """The text alone: each of its steps, one after the other or side by side."""
     sigs: list[Sig] = []
     day = 0
+    sequence = reading.relation == "sequence"
     for step in reading.steps:
         most = step.max_per_day
-        sequence = reading.relation == "sequence"
         sigs.append(
             replace(
                 structured,
@@ -156,9 +197,63 @@ def _step_dose(step: SigStep) -> Amount | None:
     return Amount(step.dose_low, step.dose_high, step.dose_unit or "unit")
 
 
+def _differ(structured: Sig, reading: SigReading | None) -> bool:
+    """Whether fields and text state the same thing differently; tablets and milligrams are not compared."""
+    if reading is None or not _usable(reading) or len(reading.steps) != 1:
+        return False
+    step = reading.steps[0]
+    told = structured.times_high, step.per_day_high
+    if None not in told and told[0] != told[1]:
+        return True
+    dose = structured.dose
+    same_unit = dose is not None and dose.unit != "" and dose.unit == step.dose_unit
+    return dose is not None and same_unit and dose.high != step.dose_high
+
+
+def _without_touching_bounds(sigs: list[Sig]) -> list[Sig]:
+    """Steps written as "to the 9th" and "from the 9th" do not overlap: their ends are the day after the last."""
+    starts = {sig.start for sig in sigs if sig.start is not None}
+    touching = [sig for sig in sigs if sig.end in starts and sig.start is not None and sig.start != sig.end]
+    if not touching:
+        return sigs
+    return [
+        replace(sig, end=sig.end - timedelta(days=1))
+        if sig.end and sig.start and sig.start < sig.end
+        else sig
+        for sig in sigs
+    ]
+
+
+def with_units(sigs: Iterable[Sig], drug: DrugFact) -> tuple[Sig, ...]:
+    """Settle doses written without any unit ("1"): a count of forms where it can be nothing else.
+
+    As milligrams such a number would be less than a quarter of one tablet, so it counts tablets; of a patch it
+    counts patches.  Everything else stays unknown.
+    """
+    return tuple(_with_unit(sig, drug) for sig in sigs)
+
+
+def _with_unit(sig: Sig, drug: DrugFact) -> Sig:
+    if sig.dose is None or sig.dose.unit:
+        return sig
+    unit = ""
+    if sig.dose.high <= _FEW and drug.strength is not None:
+        if drug.strength_unit == "mg" and sig.dose.high * 4 < drug.strength:
+            unit = "unit"
+        elif drug.strength_unit == "mcg/h":
+            unit = "patch"
+    if not unit:
+        return replace(sig, dose=None, problem=UNIT_UNKNOWN)
+    return replace(sig, dose=replace(sig.dose, unit=unit), problem="")
+
+
 def _dose(entries: Sequence[DoseAndRate]) -> tuple[Amount | None, str]:
-    """The first usable entry by type; entries are different statements of one dose."""
+    """The first usable entry by type; entries are different statements of one dose.
+
+    A dose without any unit is kept with an empty one, after every entry that has one.
+    """
     problem = ""
+    bare: Amount | None = None
     for entry in sorted(entries, key=_entry_rank):
         low = high = entry.doseQuantity
         if entry.doseRange is not None:
@@ -167,15 +262,18 @@ def _dose(entries: Sequence[DoseAndRate]) -> tuple[Amount | None, str]:
                 entry.doseRange.high or entry.doseRange.low,
             )
         amount = _amount(low, high)
-        if amount is not None:
+        if amount is not None and amount.unit:
             return amount, ""
+        bare = bare or amount
         if value_of(high) is not None:
-            problem = "unit_unknown"
-    return None, problem
+            problem = UNIT_UNKNOWN
+    return bare, problem
 
 
 def _entry_rank(entry: DoseAndRate) -> int:
-    codes = [coding.code for coding in entry.type.coding] if entry.type else []
+    codes = [coding.code.lower() for coding in entry.type.coding] if entry.type else []
+    if not codes and entry.type is not None and entry.type.text:
+        codes = [entry.type.text.lower()]
     return min((_ENTRY_ORDER.get(code, 4) for code in codes), default=1)
 
 
@@ -193,6 +291,6 @@ def _maxima(ratios: Ratio | list[Ratio] | None) -> tuple[Amount, ...]:
     for ratio in ratios if isinstance(ratios, list) else [ratios] if ratios else []:
         most, unit = amount_of(ratio.numerator)
         days = days_of(ratio.denominator)
-        if most is not None and unit is not None and days is not None and most > 0 and days > 0:
+        if most is not None and unit and days is not None and most > 0 and days > 0:
             found.append(Amount(most / days, most / days, unit))
     return tuple(found)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from fhir_mappings.facts import DrugBasis, DrugFact, IssueCode
-from fhir_mappings.resources import Concept, Contained, Medication
-from valuesets import Drug, Terms
+from fhir_mappings.resources import Concept
+from valuesets import Drug, NamedDrug, Terms
 from valuesets.systems import NDC, RXNORM, canonical
 
 _CATEGORIES = {
@@ -35,130 +36,225 @@ _CATEGORIES = {
     "ingredient_or_group_level": "analgesic",
 }
 _OPIOID_ANTAGONISTS = frozenset({"naloxone", "naltrexone", "nalmefene"})
+_CODE_SYSTEMS = frozenset({RXNORM, NDC})
+_ABSENT = "data-absent-reason"
+_MASKS = frozenset({"error", "masked", "unknown"})
+# Words that name an opioid although no drug we know of; misspelt and foreign forms of the common ones included.
+_OPIOID_WORDS = re.compile(
+    r"(?<!non)(?<!non[ -])\b(?:opioids?|opiates?|narcotics?)\b"
+    r"(?![\s-]*(?:antagonist|agreement|contract|withdrawal|screen|free|naive|induced|overdose|reversal|rescue|use\b))"
+    r"|\b(?:oxycod|hydrocod|oxymorph|hydromorph|morphin|fentan[iy]l|methadon|tramad|tapentad|bupr[ei]norph|codein"
+    r"|meperid|pethid|levorphan|sufentan|remifentan|nalbuph|butorphan|pentazoc|dihydrocod)[a-z]*",
+    re.IGNORECASE,
+)
+_OPIOID_STEMS = {
+    "oxycod": "oxycodone", "hydrocod": "hydrocodone", "oxymorph": "oxymorphone", "hydromorph": "hydromorphone",
+    "morphin": "morphine", "fentan": "fentanyl", "methadon": "methadone", "tramad": "tramadol",
+    "tapentad": "tapentadol", "bupr": "buprenorphine", "codein": "codeine",
+}  # fmt: skip
+# Orders whose name is a place-holder: the drug is written elsewhere.
+_PLACEHOLDER = re.compile(
+    r"\b(?:misc(?:ellaneous)?|free ?text|non-?formulary|template|compound(?:ed)?|unlisted|other medication"
+    r"|patient supplied|home med(?:ication)?|medication|prescription|unknown|order)\b",
+    re.IGNORECASE,
+)
 Key = tuple[str, str]
+Note = tuple[IssueCode, str]
 
 
 @dataclass(frozen=True, slots=True)
 class NamedAs:
     """How a resource names its drug: codings in order, and every text that may hold the name."""
 
-    codings: tuple[Key, ...]
-    texts: tuple[str, ...]
+    codings: tuple[Key, ...] = ()
+    texts: tuple[str, ...] = ()
+    masked: bool = False
 
     @property
     def display(self) -> str:
         return self.texts[0] if self.texts else "drug not named"
 
 
-Verdict = tuple[DrugFact, tuple[tuple[IssueCode, str], ...]]
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The drug, and what a reader should know about how it was recognised."""
+
+    drug: DrugFact
+    notes: tuple[Note, ...] = ()
 
 
 def names_in(concepts: Iterable[Concept | None], *texts: str) -> NamedAs:
-    """All codings and texts of these concepts, without repeats."""
+    """All codings and texts of these concepts, without repeats.
+
+    masked: the EHR gives a code for "not shown" instead of a drug.
+    """
     codings: dict[Key, None] = {}
     words: dict[str, None] = {}
+    absent = False
     for concept in concepts:
         if concept is None:
             continue
         if concept.text:
             words[concept.text] = None
         for coding in concept.coding:
-            codings[coding.system, coding.code] = None
-            if coding.display:
-                words[coding.display] = None
+            if _ABSENT in coding.system:
+                absent = True
+                words.pop(coding.display, None)
+                continue
+            codings[coding.system, coding.code.strip()] = None
+            # Some systems use the drug's name as its code.
+            name = coding.display or (coding.code if re.search("[A-Za-z]{4}", coding.code) else "")
+            if name:
+                words[name] = None
     words.update((text, None) for text in texts if text)
+    if words.keys() <= {"Error"} or (absent and all(word.lower() in _MASKS for word in words)):
+        return NamedAs(tuple(codings), (), masked=absent or bool(words))
     return NamedAs(tuple(codings), tuple(words))
-
-
-def concepts_of(medication: Medication | Contained) -> tuple[Concept | None, ...]:
-    """The product's own code.  A single ingredient may stand in where the product has no code at all."""
-    if medication.code is not None and (medication.code.coding or medication.code.text):
-        return (medication.code,)
-    return tuple(part.itemCodeableConcept for part in medication.ingredient)
 
 
 @lru_cache(maxsize=20_000)
 def recognise(named: NamedAs, terms: Terms) -> Verdict:
-    """The drug, and what a reader should know about how it was recognised."""
-    site = [(code, drug) for system, code in named.codings if (drug := _site_drug(terms, system, code))]
-    if site:
-        return _fact(site[0][1], named, DrugBasis.SITE_CODE), ()
-    rxnorm = _rxnorm(named, terms)
+    """The drug by its strongest key: site code, product code, NDC, ingredient code, name."""
+    for system, code in named.codings:
+        own = terms.drug(code, system)
+        if own is not None and own.tty == "SITE":
+            return Verdict(_fact(own, named, DrugBasis.SITE_CODE))
+    rxnorm = [
+        drug
+        for system, code in named.codings
+        if canonical(system) == RXNORM and (drug := terms.drug(code)) is not None
+    ]
+    by_name = _best_name(named.texts, terms)
     products = [drug for drug in rxnorm if drug.is_product]
     if products:
-        return _product(products, named, terms)
-    for system, code in named.codings:
-        if canonical(system) == NDC and (drug := terms.drug_by_ndc(code)):
-            return _fact(drug, named, DrugBasis.NDC), ()
-    return _above_product(rxnorm, named, terms)
+        return _product(products, named, by_name, DrugBasis.PRODUCT_CODE)
+    by_ndc = [
+        drug
+        for system, code in named.codings
+        if canonical(system) == NDC and (drug := terms.drug_by_ndc(code)) is not None
+    ]
+    if by_ndc:
+        return _product(by_ndc, named, by_name, DrugBasis.NDC)
+    return _above_product(rxnorm, named, by_name)
 
 
-def _site_drug(terms: Terms, system: str, code: str) -> Drug | None:
-    found = terms.drug(code, system)
-    return found if found is not None and found.tty == "SITE" else None
+def _best_name(texts: Iterable[str], terms: Terms) -> NamedDrug | None:
+    """What the texts name: an opioid before anything else, one with a strength before one without."""
+    found = [named for text in texts if (named := terms.drug_by_name(text)) is not None]
+    return max(found, key=_telling, default=None)
 
 
-def _rxnorm(named: NamedAs, terms: Terms) -> list[Drug]:
-    codes = [code for system, code in named.codings if canonical(system) == RXNORM]
-    return [drug for code in codes if (drug := terms.drug(code)) is not None]
+def _telling(named: NamedDrug) -> tuple[bool, bool, bool]:
+    return "opioid" in named.drug.classes, named.drug.strength is not None, named.certain
 
 
-def _product(products: Sequence[Drug], named: NamedAs, terms: Terms) -> Verdict:
+def _product(
+    products: Sequence[Drug], named: NamedAs, by_name: NamedDrug | None, basis: DrugBasis
+) -> Verdict:
     """Generic products before branded ones; products that differ in drug or strength are told."""
     opioids = [drug for drug in products if "opioid" in drug.classes]
+    if not opioids and by_name is not None and "opioid" in by_name.drug.classes:
+        text = "its code is no opioid but its name is one; the name is used, check the order"
+        return Verdict(_fact(by_name.drug, named, DrugBasis.NAME), ((IssueCode.CODES_DISAGREE, text),))
     chosen = sorted(opioids or products, key=lambda drug: (drug.tty != "SCD", drug.tty != "GPCK", drug.code))
     kinds = {(drug.ingredient, drug.strength, drug.strength_unit, drug.release) for drug in opioids}
-    if len(kinds) <= 1:
-        return _fact(chosen[0], named, DrugBasis.PRODUCT_CODE), ()
-    by_name = _named(named, terms)
-    agreeing = [
-        drug
-        for drug in chosen
-        if by_name and (drug.ingredient, drug.strength) == (by_name.ingredient, by_name.strength)
-    ]
-    text = (
-        "its codes name products of different drug, strength or release; the one its name agrees with is used"
-    )
-    if not agreeing:
-        text = "its codes name products of different drug, strength or release; check the order"
-    return _fact((agreeing or chosen)[0], named, DrugBasis.PRODUCT_CODE), ((IssueCode.CODES_DISAGREE, text),)
+    named_drug = by_name.drug if by_name is not None and by_name.certain else None
+    agreeing = [drug for drug in chosen if named_drug is not None and _agree(drug, named_drug)]
+    if len(kinds) > 1:
+        which = "the one its name agrees with is used" if agreeing else "check the order"
+        text = f"its codes name products of different drug, strength or release; {which}"
+        return Verdict(_fact((agreeing or chosen)[0], named, basis), ((IssueCode.CODES_DISAGREE, text),))
+    fact = _fact(chosen[0], named, basis)
+    if opioids and named_drug is not None and "opioid" in named_drug.classes and not agreeing:
+        return Verdict(fact, ((IssueCode.CODES_DISAGREE, "its code and its name differ; the code is used"),))
+    return Verdict(fact)
 
 
-def _named(named: NamedAs, terms: Terms) -> Drug | None:
-    for text in named.texts:
-        found = terms.drug_by_name(text)
-        if found is not None:
-            return found.drug
-    return None
+def _agree(drug: Drug, named: Drug) -> bool:
+    """Same ingredient, and the same strength where both are in one unit."""
+    if drug.ingredient != named.ingredient:
+        return False
+    return drug.strength_unit != named.strength_unit or drug.strength == named.strength
 
 
-def _above_product(rxnorm: Sequence[Drug], named: NamedAs, terms: Terms) -> Verdict:
+def _above_product(rxnorm: Sequence[Drug], named: NamedAs, by_name: NamedDrug | None) -> Verdict:
     """Only an ingredient, brand or group code, or none: the name fills in what it can."""
-    coded = next((drug for drug in rxnorm if "opioid" in drug.classes and drug.ingredient), None)
-    coded = coded or next((drug for drug in rxnorm if drug.ingredient not in _OPIOID_ANTAGONISTS), None)
-    by_name = _named(named, terms)
-    if coded is not None and (by_name is None or by_name.ingredient != coded.ingredient):
-        issues = (
-            (IssueCode.DRUG_INGREDIENT_ONLY, "only the ingredient is coded; its strength is not known"),
+    name_drug = by_name.drug if by_name is not None else None
+    name_is_opioid = name_drug is not None and "opioid" in name_drug.classes
+    coded = _coded(rxnorm)
+    if coded is not None and "opioid" not in coded.classes and name_is_opioid:
+        coded = None
+    if coded is None and name_drug is None:
+        return _by_words(named)
+    if coded is not None and (name_drug is None or name_drug.ingredient != coded.ingredient):
+        return Verdict(
+            _fact(coded, named, DrugBasis.INGREDIENT_CODE), _ingredient_notes(rxnorm, coded, name_is_opioid)
         )
-        return _fact(coded, named, DrugBasis.INGREDIENT_CODE), issues if "opioid" in coded.classes else ()
-    if by_name is None:
-        return DrugFact(named.display, DrugBasis.NONE), ()
+    assert name_drug is not None  # noqa: S101 - one of the two is there, see above
     basis = DrugBasis.INGREDIENT_CODE if coded is not None else DrugBasis.NAME
-    if "opioid" not in by_name.classes:
-        return _fact(by_name, named, basis), ()
+    fact = _fact(name_drug, named, basis)
+    if not name_is_opioid:
+        return Verdict(fact)
     what = "only the ingredient is coded" if coded is not None else "it has no usable code"
-    if by_name.strength is None:
+    if name_drug.strength is None:
         code = IssueCode.DRUG_INGREDIENT_ONLY if coded is not None else IssueCode.UNMAPPED_DRUG
-        return _fact(by_name, named, basis), ((code, f"{what} and its name gives no strength that exists"),)
+        return Verdict(fact, ((code, f"{what} and its name gives no strength that exists"),))
     code = IssueCode.DRUG_INGREDIENT_ONLY if coded is not None else IssueCode.DRUG_FROM_TEXT
-    return _fact(by_name, named, basis), ((code, f"{what}; strength and form were read from its name"),)
+    return Verdict(fact, ((code, f"{what}; strength and form were read from its name"),))
+
+
+def _coded(rxnorm: Sequence[Drug]) -> Drug | None:
+    """The ingredient among codes above product level; opioids first, the antagonist in a combination last."""
+    ranked = sorted(
+        rxnorm,
+        key=lambda drug: (
+            "opioid" not in drug.classes or drug.ingredient is None,
+            drug.ingredient in _OPIOID_ANTAGONISTS,
+            drug.tty == "BN",
+            drug.code,
+        ),
+    )
+    return ranked[0] if ranked else None
+
+
+def _ingredient_notes(rxnorm: Sequence[Drug], coded: Drug, named_otherwise: bool) -> tuple[Note, ...]:
+    if "opioid" not in coded.classes:
+        return ()
+    notes: list[Note] = [
+        (IssueCode.DRUG_INGREDIENT_ONLY, "only the ingredient is coded; its strength is not known")
+    ]
+    if named_otherwise or len({drug.ingredient for drug in rxnorm if "opioid" in drug.classes}) > 1:
+        notes.append(
+            (IssueCode.CODES_DISAGREE, "its codes and its name give different opioids; check the order")
+        )
+    return tuple(notes)
+
+
+def _by_words(named: NamedAs) -> Verdict:
+    """No drug we know: still an opioid when a word says so, which must never pass unseen."""
+    for text in named.texts:
+        found = _OPIOID_WORDS.search(text)
+        if found:
+            return _unmapped(named.display, found[0])
+    return Verdict(DrugFact(named.display, DrugBasis.NONE))
+
+
+def _unmapped(name: str, word: str) -> Verdict:
+    stem = next((stem for stem in _OPIOID_STEMS if word.lower().startswith(stem)), None)
+    fact = DrugFact(
+        name,
+        DrugBasis.NAME,
+        ingredient=_OPIOID_STEMS[stem] if stem else None,
+        category="analgesic",
+        classes=frozenset({"opioid"}),
+    )
+    text = "its name speaks of an opioid that could not be identified; check the order"
+    return Verdict(fact, ((IssueCode.UNMAPPED_DRUG, text),))
 
 
 def _fact(drug: Drug, named: NamedAs, basis: DrugBasis) -> DrugFact:
-    name = named.display if named.texts else drug.name
     return DrugFact(
-        name=name,
+        name=named.display if named.texts else drug.name,
         basis=basis,
         code=drug.code or None,
         ingredient=drug.ingredient,
@@ -174,14 +270,21 @@ def _fact(drug: Drug, named: NamedAs, basis: DrugBasis) -> DrugFact:
     )
 
 
-def with_text_search(verdict: Verdict, texts: Iterable[str], terms: Terms) -> Verdict:
-    """For free-text orders ("Misc Prescription"): look for an opioid in the directions as well."""
-    drug, issues = verdict
-    if drug.basis is not DrugBasis.NONE:
+def with_text_search(verdict: Verdict, named: NamedAs, texts: Iterable[str], terms: Terms) -> Verdict:
+    """For free-text orders ("Misc Prescription"): look for an opioid in the directions as well.
+
+    Only where no code says what the drug is: directions of other drugs may mention an opioid to avoid.
+    """
+    drug = verdict.drug
+    coded = any(canonical(system) in _CODE_SYSTEMS for system, _ in named.codings)
+    if drug.basis is not DrugBasis.NONE or coded or (named.texts and not _PLACEHOLDER.search(named.display)):
         return verdict
     for text in texts:
-        found = terms.drug_by_name(text) if text else None
+        found = terms.drug_by_name(text)
         if found is not None and "opioid" in found.drug.classes:
-            fact = replace(_fact(found.drug, NamedAs((), (drug.name,)), DrugBasis.NAME))
-            return fact, ((IssueCode.DRUG_FROM_TEXT, "the drug is named only in the directions"),)
-    return drug, issues
+            fact = _fact(found.drug, NamedAs(texts=(drug.name,)), DrugBasis.NAME)
+            return Verdict(fact, ((IssueCode.DRUG_FROM_TEXT, "the drug is named only in the directions"),))
+        word = _OPIOID_WORDS.search(text)
+        if word:
+            return _unmapped(drug.name, word[0])
+    return verdict

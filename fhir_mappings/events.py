@@ -9,12 +9,13 @@ from typing import Any, cast
 from fhir_mappings import resources as r
 from fhir_mappings.dates import local_date
 from fhir_mappings.facts import Document, Event, Visit
-from fhir_mappings.results import elements_of
+from fhir_mappings.references import who
+from fhir_mappings.results import elements_of, text_of
+from fhir_mappings.setting import encounter_setting
 from valuesets import Terms
 
-_DONE = frozenset({"completed", "in-progress", "active"})
-_INPATIENT = frozenset({"IMP", "ACUTE", "NONAC", "inpatient", "EMER", "OBSENC"})
-_NOT_HELD = frozenset({"cancelled", "entered-in-error", "noshow", "planned"})
+# Care that is in force once it is ordered; everything else is done when it is completed.
+_IN_FORCE_WHEN_ORDERED = frozenset({"end_of_life", "hospice", "palliative_care"})
 _AGREEMENT = re.compile(
     r"(?:opioid|opiate|controlled[ -]substance|pain(?: medication| management| medicine)?|chronic pain|narcotic)"
     r"[a-z ]*(?:agreement|contract|consent)|(?:agreement|contract|consent)[a-z ]*(?:opioid|controlled[ -]substance)",
@@ -30,7 +31,7 @@ def event_of(resource: r.Event, ref: str, terms: Terms, zone: tzinfo) -> Event |
     for concept in concepts:
         for coding in concept.coding if concept else ():
             elements.update(terms.condition_groups(coding.system, coding.code))
-    display = _text(resource.code) or _text(resource.topic)
+    display = text_of(resource.code) or text_of(resource.topic)
     if _PDMP.search(display):
         elements.add("pdmp_review")
     if not elements:
@@ -44,17 +45,26 @@ def event_of(resource: r.Event, ref: str, terms: Terms, zone: tzinfo) -> Event |
         resource.authoredOn,
     )
     performer, on_behalf = _performer(resource.performer)
+    outcome = text_of(resource.outcome) or text_of(resource.statusReason)
     return Event(
         ref=ref,
         elements=frozenset(elements),
         when=next((day for text in first if (day := local_date(text, zone))), None),
-        done=resource.status in _DONE
-        and not (resource.resourceType == "ServiceRequest" and "pdmp_review" in elements),
+        done=_is_done(resource, elements),
         display=display,
-        outcome=_text(resource.outcome),
-        performer=performer,
+        outcome=outcome,
+        performer=performer or who(resource.sender),
         on_behalf_of=on_behalf,
     )
+
+
+def _is_done(resource: r.Event, elements: set[str]) -> bool:
+    """A planned, ordered or refused thing was not done."""
+    if resource.doNotPerform or resource.intent in {"proposal", "plan"}:
+        return False
+    if resource.status == "completed":
+        return True
+    return resource.status in {"active", "in-progress"} and bool(elements & _IN_FORCE_WHEN_ORDERED)
 
 
 def _performer(performers: list[Any]) -> tuple[str, str]:
@@ -74,18 +84,14 @@ def _display(link: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _text(concept: r.Concept | None) -> str:
-    if concept is None:
-        return ""
-    return concept.text or next((coding.display for coding in concept.coding if coding.display), "")
-
-
 def document_of(resource: r.Document, ref: str, terms: Terms, zone: tzinfo) -> Document | None:
     """A document that is an opioid agreement, by its code or its title; None for every other document."""
     categories = resource.category if isinstance(resource.category, list) else [resource.category]
     elements = set(elements_of([resource.type, *categories], terms))
-    title = resource.description or _text(resource.type)
-    if _AGREEMENT.search(title) or _AGREEMENT.search(_text(resource.type)) or terms.is_agreement_title(title):
+    attached = [part.attachment.title for part in resource.content if part.attachment is not None]
+    titles = [title for title in (resource.description, text_of(resource.type), *attached) if title]
+    titled = next((t for t in titles if _AGREEMENT.search(t) or terms.is_agreement_title(t)), "")
+    if titled:
         elements.add("opioid_treatment_agreement")
     if not elements:
         return None
@@ -94,21 +100,22 @@ def document_of(resource: r.Document, ref: str, terms: Terms, zone: tzinfo) -> D
         "preliminary",
     }
     when = local_date(resource.date or resource.dateTime, zone)
-    return Document(ref, frozenset(elements), when, current, title)
+    return Document(ref, frozenset(elements), when, current, titled or next(iter(titles), ""))
 
 
 def visit_of(resource: r.Encounter, ref: str, zone: tzinfo) -> Visit:
-    """An encounter that took place or takes place; planned and cancelled ones keep their status."""
+    """An encounter, whatever its status."""
     period = resource.period or r.Period()
-    kind = resource.class_.code if resource.class_ else ""
-    texts = [_text(concept) for concept in (*resource.type, *resource.reasonCode)]
+    texts = [text_of(concept) for concept in (*resource.type, *resource.reasonCode)]
+    individuals = [who(part.individual) for part in resource.participant if part.individual is not None]
     return Visit(
         ref=ref,
         kind="encounter",
         when=local_date(period.start or period.end, zone),
-        status="not held" if resource.status in _NOT_HELD else resource.status,
-        setting="inpatient" if kind in _INPATIENT else "outpatient",
+        status=resource.status,
+        setting=encounter_setting(resource),
         display=next((text for text in texts if text), ""),
+        clinician=next(iter(individuals), ""),
     )
 
 
@@ -117,7 +124,7 @@ def appointment_of(resource: r.Appointment, ref: str, zone: tzinfo) -> Visit:
     clinician = next(
         (p.actor.display for p in resource.participant if p.actor and "Practitioner" in p.actor.reference), ""
     )
-    display = resource.description or next((_text(concept) for concept in resource.serviceType), "")
+    display = resource.description or next((text_of(concept) for concept in resource.serviceType), "")
     return Visit(
         ref,
         "appointment",

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import tzinfo
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, tzinfo
 from fractions import Fraction
+from types import MappingProxyType
 
 from fhir_mappings import resources as r
 from fhir_mappings.dates import local_date
-from fhir_mappings.dosage import Directions, directions_of
-from fhir_mappings.drugs import NamedAs, Verdict, concepts_of, names_in, recognise, with_text_search
-from fhir_mappings.facts import DrugBasis, DrugFact, Fill, Issue, IssueCode, Order
-from fhir_mappings.units import days_of, unit_of, value_of
+from fhir_mappings.dosage import UNIT_UNKNOWN, Directions, directions_of, with_units
+from fhir_mappings.drugs import NamedAs, names_in, recognise, with_text_search
+from fhir_mappings.facts import DrugBasis, DrugFact, Fill, Issue, IssueCode, Order, Sig
+from fhir_mappings.purpose import for_opioid_use_disorder
+from fhir_mappings.references import id_of, ref_to, who
+from fhir_mappings.setting import setting_of
+from fhir_mappings.units import days_of, number_of, unit_of, value_of
 from valuesets import Terms
+from valuesets.systems import NDC, canonical
 
 LONGEST_SUPPLY = 120
-_INPATIENT = re.compile(r"inpatient|intravenous|\biv\b|infusion|inj(?:ect)", re.IGNORECASE)
-_IV_ROUTES = frozenset({"318170", "47625008", "418114005", "255560000", "78421000", "34206005"})
-_FOR_OUD = re.compile(
-    r"opioid use disorder|opioid dependence|\boud\b|\bmoud\b|\bmat\b|opioid addiction", re.IGNORECASE
-)
-_OUD_CODES = re.compile(r"F11\.?[12]")
-MASKED = "data-absent-reason"
+_NO_MEDICATIONS: Mapping[str, r.Medication] = MappingProxyType({})
+_NO_CONDITIONS: Mapping[str, r.Condition] = MappingProxyType({})
+_NOT_TOLD = "drug not named"
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What mapping one chart needs: terms, the clinic's zone, and the chart's Medication resources by id."""
+    """What mapping one order needs beside it: terms, the clinic's zone, and resources it may refer to.
+
+    medications and conditions by id; hospital: ids of encounters that are hospital stays.
+    """
 
     terms: Terms
     zone: tzinfo
-    medications: Mapping[str, r.Medication]
-    inpatient_encounters: frozenset[str] = frozenset()
+    medications: Mapping[str, r.Medication] = field(default_factory=lambda: _NO_MEDICATIONS)
+    conditions: Mapping[str, r.Condition] = field(default_factory=lambda: _NO_CONDITIONS)
+    hospital: frozenset[str] = frozenset()
 
 
 Ordered = r.MedicationRequest | r.MedicationStatement | r.MedicationDispense
@@ -43,141 +47,183 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
     """One prescription or reported medication."""
     directions = directions_of(resource.dosageInstruction, context.zone)
     drug, issues = _drug(resource, ref, directions, context)
+    sigs = with_units(directions.sigs, drug)
     request = resource.dispenseRequest or r.DispenseRequest()
-    supply, supply_issue = _supply(request.expectedSupplyDuration, ref)
+    supply = days_of(request.expectedSupplyDuration)
     authored = local_date(resource.authoredOn, context.zone)
     validity = request.validityPeriod or r.Period()
     start = directions.start or local_date(validity.start, context.zone) or directions.text_start or authored
-    end, end_basis = directions.end, "bounds"
-    if end is None and directions.text_end is not None:
-        end, end_basis = directions.text_end, "text"
-    if end is None and (end := local_date(validity.end, context.zone)) is not None:
-        end_basis = "validity"
-    issues += [*supply_issue, *_date_issue(start, ref), *_sig_issue(directions, drug, ref)]
-    reported = resource.reportedBoolean or resource.intent in {"plan", "proposal"}
-    return (
-        Order(
-            ref=ref,
-            drug=drug,
-            status=resource.status or "unknown",
-            intent=resource.intent or "order",
-            setting=_setting(resource, drug),
-            reported=reported,
-            authored=authored,
-            start=start,
-            end=end,
-            end_basis=end_basis if end else "",
-            sigs=directions.sigs,
-            sig_text=directions.text,
-            quantity=_positive(value_of(request.quantity)),
-            quantity_unit=_unit(request.quantity),
-            supply_days=supply,
-            refills_allowed=int(request.numberOfRepeatsAllowed) if request.numberOfRepeatsAllowed else None,
-            replaces=_reference(resource.priorPrescription),
-            prescriber=_who(resource.requester),
-            do_not_perform=resource.doNotPerform,
-            for_oud=_for_oud(resource.reasonCode, directions.text),
-            text=drug.name,
-        ),
-        issues,
+    end, end_basis = _end(directions, local_date(validity.end, context.zone))
+    refills = number_of(request.numberOfRepeatsAllowed)
+    if drug.classes:
+        issues += [
+            *_supply_issue(supply, ref),
+            *_date_issue(start, ref),
+            *_sig_issues(directions, sigs, drug, ref),
+        ]
+    order = Order(
+        ref=ref,
+        drug=drug,
+        status=resource.status or "unknown",
+        intent=resource.intent or "order",
+        setting=setting_of(resource, drug, context.hospital),
+        reported=_is_reported(resource),
+        authored=authored,
+        start=start,
+        end=end,
+        end_basis=end_basis,
+        sigs=sigs,
+        sig_text=directions.text,
+        quantity=_positive(value_of(request.quantity)),
+        quantity_unit=_unit(request.quantity),
+        supply_days=_valid_supply(supply),
+        refills_allowed=int(refills) if refills is not None and 0 <= refills < 1000 else None,
+        replaces=ref_to(resource.priorPrescription, "MedicationRequest"),
+        prescriber=who(resource.requester),
+        do_not_perform=resource.doNotPerform,
+        for_oud=for_opioid_use_disorder(resource, " ".join(directions.texts), context.conditions),
+        text=drug.name,
     )
+    return order, issues
 
 
 def statement_of(resource: r.MedicationStatement, ref: str, context: Context) -> tuple[Order, list[Issue]]:
     """A medication as the patient or another clinic reports it."""
     directions = directions_of(resource.dosage, context.zone)
     drug, issues = _drug(resource, ref, directions, context)
+    sigs = with_units(directions.sigs, drug)
     period = resource.effectivePeriod or r.Period(start=resource.effectiveDateTime)
-    start = directions.start or local_date(period.start, context.zone)
-    end = directions.end or local_date(period.end, context.zone)
+    asserted = local_date(resource.dateAsserted, context.zone)
+    start = directions.start or local_date(period.start, context.zone) or directions.text_start or asserted
+    end, end_basis = _end(directions, None)
+    if end is None and (end := local_date(period.end, context.zone)) is not None:
+        end_basis = "bounds"
+    if drug.classes:
+        issues += _sig_issues(directions, sigs, drug, ref)
     order = Order(
         ref=ref,
         drug=drug,
         status=resource.status or "unknown",
         intent="plan",
         reported=True,
-        authored=local_date(resource.dateAsserted, context.zone),
+        authored=asserted,
         start=start,
         end=end,
-        end_basis="bounds" if end else "",
-        sigs=directions.sigs,
+        end_basis=end_basis,
+        sigs=sigs,
         sig_text=directions.text,
         text=drug.name,
     )
-    return order, issues + _sig_issue(directions, drug, ref)
+    return order, issues
 
 
 def fill_of(resource: r.MedicationDispense, ref: str, context: Context) -> tuple[Fill, list[Issue]]:
-    """One dispense."""
+    """One dispense.  The prescriber is known from its order only."""
     directions = directions_of(resource.dosageInstruction, context.zone)
     drug, issues = _drug(resource, ref, directions, context)
-    supply, supply_issue = _supply(resource.daysSupply, ref)
+    sigs = with_units(directions.sigs, drug)
+    supply = days_of(resource.daysSupply)
     when = local_date(resource.whenHandedOver, context.zone) or local_date(
         resource.whenPrepared, context.zone
     )
+    links = (ref_to(link, "MedicationRequest") for link in resource.authorizingPrescription)
+    if drug.classes:
+        issues += [*_supply_issue(supply, ref), *_date_issue(when, ref)]
     fill = Fill(
         ref=ref,
         drug=drug,
         status=resource.status or "unknown",
         when=when,
-        order=next((found for link in resource.authorizingPrescription if (found := _reference(link))), None),
+        order=next((link for link in links if link is not None), None),
         quantity=_positive(value_of(resource.quantity)),
         quantity_unit=_unit(resource.quantity),
-        supply_days=supply,
-        sigs=directions.sigs,
-        pharmacy=_who(resource.location) or next((_who(p.actor) for p in resource.performer), ""),
+        supply_days=_valid_supply(supply),
+        sigs=sigs,
+        pharmacy=who(resource.location) or next((who(p.actor) for p in resource.performer if p.actor), ""),
+        ndc=next(
+            (code for system, code in _named(resource, context).codings if canonical(system) == NDC), None
+        ),
     )
-    return fill, issues + supply_issue + _date_issue(when, ref)
+    return fill, issues
+
+
+def _is_reported(resource: r.MedicationRequest) -> bool:
+    """Told rather than prescribed here: by flag, by intent, or by Oracle's category for home medications."""
+    codes = {coding.code for concept in resource.category for coding in concept.coding}
+    return (
+        resource.reportedBoolean
+        or _is_layperson(resource.reportedReference)
+        or resource.intent in {"plan", "proposal"}
+        or "patientspecified" in codes
+    )
+
+
+def _is_layperson(link: r.Reference | None) -> bool:
+    """Some EHRs put the prescriber into `reported`; only the patient's own or a relative's word makes a report."""
+    return link is not None and bool({"Patient", "RelatedPerson"} & set(link.reference.split("/")))
+
+
+def _end(directions: Directions, validity_end: date | None) -> tuple[date | None, str]:
+    """The last day: by bounds, else as written in the text, else the end of the time for dispensing."""
+    for day, basis in ((directions.end, "bounds"), (directions.text_end, "text"), (validity_end, "validity")):
+        if day is not None:
+            return day, basis
+    return None, ""
 
 
 def _drug(
     resource: Ordered, ref: str, directions: Directions, context: Context
 ) -> tuple[DrugFact, list[Issue]]:
-    named, found = _named(resource, context)
-    if not named.codings and not named.texts:
-        text = "the Medication it refers to could not be read" if not found else "it names no drug"
-        return DrugFact("drug not named", DrugBasis.NONE), [Issue(ref, IssueCode.MEDICATION_MISSING, text)]
-    if _masked(named):
-        return DrugFact("masked by the EHR", DrugBasis.NONE), [
-            Issue(ref, IssueCode.MASKED, "the EHR hides its content")
-        ]
-    verdict: Verdict = recognise(named, context.terms)
-    drug, notes = with_text_search(verdict, (directions.text,), context.terms)
-    return drug, [Issue(ref, code, f"{drug.name}: {text}") for code, text in notes]
+    named = _named(resource, context)
+    in_error = resource.status == "entered-in-error"
+    if named.masked and not named.codings and in_error:
+        issue = Issue(ref, IssueCode.MASKED, "the EHR hides its content because it was entered in error")
+        return DrugFact("masked by the EHR", DrugBasis.NONE), [issue]
+    verdict = recognise(named, context.terms)
+    verdict = with_text_search(verdict, named, directions.texts, context.terms)
+    drug = verdict.drug
+    issues = [Issue(ref, code, f"{drug.name}: {text}") for code, text in verdict.notes]
+    if not named.codings and not named.texts and drug.basis is DrugBasis.NONE:
+        text = (
+            "the EHR hides which drug it is"
+            if named.masked
+            else "its drug is not named, or could not be fetched"
+        )
+        issues.append(Issue(ref, IssueCode.MEDICATION_MISSING, text))
+    return drug, issues
 
 
-def _named(resource: Ordered, context: Context) -> tuple[NamedAs, bool]:
-    """Codings and texts of the drug; False when a reference leads nowhere."""
+def _named(resource: Ordered, context: Context) -> NamedAs:
+    """Codings and texts of the drug: inline, contained, or in a Medication of the chart."""
     if resource.medicationCodeableConcept is not None:
-        return names_in([resource.medicationCodeableConcept]), True
+        return names_in([resource.medicationCodeableConcept])
     link = resource.medicationReference
     if link is None:
-        return NamedAs((), ()), True
+        return NamedAs()
+    medication: r.Medication | r.Contained | None = None
     if link.reference.startswith("#"):
-        for part in resource.contained:
-            if part.id == link.reference[1:] and part.resourceType == "Medication":
-                return names_in(concepts_of(part), link.display), True
-        return names_in([], link.display), False
-    medication = context.medications.get(link.reference.split("/_history")[0].rpartition("/")[2])
+        found = (part for part in resource.contained if part.id == link.reference[1:])
+        medication = next((part for part in found if part.resourceType in {"Medication", ""}), None)
+    elif link.reference:
+        medication = context.medications.get(id_of(link.reference))
+    return names_in(_concepts(medication, context), link.display)
+
+
+def _concepts(medication: r.Medication | r.Contained | None, context: Context) -> list[r.Concept | None]:
+    """The product's own code; its ingredients where that names no product.
+
+    The strength stated with an ingredient is not read: EHRs write it as "30 mg per 30 mg".
+    """
     if medication is None:
-        return names_in([], link.display), False
-    return names_in(concepts_of(medication), link.display), True
-
-
-def _masked(named: NamedAs) -> bool:
-    return named.texts == ("Error",) or (
-        bool(named.codings) and all(MASKED in system for system, _ in named.codings)
-    )
-
-
-def _reference(link: r.Reference | None) -> str | None:
-    if link is None or not link.reference:
-        return None
-    return "/".join(link.reference.split("/_history")[0].split("/")[-2:])
-
-
-def _who(link: r.Reference | None) -> str:
-    return (link.display or _reference(link) or "") if link else ""
+        return []
+    concepts = [medication.code]
+    if medication.code is None or not medication.code.coding:
+        for part in medication.ingredient:
+            concepts.append(part.itemCodeableConcept)
+            if part.itemReference is not None:
+                other = context.medications.get(id_of(part.itemReference.reference))
+                concepts += [other.code if other else None, r.Concept(text=part.itemReference.display)]
+    return concepts
 
 
 def _positive(value: Fraction | None) -> Fraction | None:
@@ -188,57 +234,39 @@ def _unit(quantity: r.Quantity | None) -> str:
     return (unit_of(quantity.code, quantity.unit) or quantity.unit or "unit") if quantity else ""
 
 
-def _supply(quantity: r.Quantity | None, ref: str) -> tuple[Fraction | None, list[Issue]]:
-    """Recorded days' supply.  Zero, negative or more than 120 days is no supply, and is told."""
-    days = days_of(quantity)
-    if days is None or 0 < days <= LONGEST_SUPPLY:
-        return days, []
-    text = f"the recorded days' supply is not between 1 and {LONGEST_SUPPLY}"
-    return None, [Issue(ref, IssueCode.SUPPLY_INVALID, text)]
+def _valid_supply(days: Fraction | None) -> Fraction | None:
+    return days if days is not None and 1 <= days <= LONGEST_SUPPLY else None
 
 
-def _date_issue(day: object, ref: str) -> list[Issue]:
+def _supply_issue(days: Fraction | None, ref: str) -> list[Issue]:
+    if days is None or _valid_supply(days) is not None:
+        return []
+    text = f"the recorded days' supply is not between 1 and {LONGEST_SUPPLY} days and is not used"
+    return [Issue(ref, IssueCode.SUPPLY_INVALID, text)]
+
+
+def _date_issue(day: date | None, ref: str) -> list[Issue]:
     return [] if day is not None else [Issue(ref, IssueCode.DATE_MISSING, "it has no readable date")]
 
 
-def _sig_issue(directions: Directions, drug: DrugFact, ref: str) -> list[Issue]:
-    if not directions.refused or not drug.is_opioid:
+def _sig_issues(directions: Directions, sigs: tuple[Sig, ...], drug: DrugFact, ref: str) -> list[Issue]:
+    """What a reader should know about an opioid's directions."""
+    if not drug.is_opioid:
         return []
-    why = directions.refused.removeprefix("sig_").replace("_", " ")
-    return [Issue(ref, IssueCode.SIG_REFUSED, f"{drug.name}: its directions were not read ({why})")]
-
-
-def _setting(resource: r.MedicationRequest, drug: DrugFact) -> str:
-    """Inpatient by category, or by a route no clinic patient uses at home."""
-    codes = {coding.code for concept in resource.category for coding in concept.coding}
-    if "inpatient" in codes and not codes & {"community", "outpatient", "discharge"}:
-        return "inpatient"
-    texts = " ".join(concept.text for concept in resource.category).lower()
-    if "inpatient" in texts and not codes & {"community", "outpatient", "discharge"}:
-        return "inpatient"
-    if drug.category == "injectable" or _intravenous(resource.dosageInstruction):
-        return "inpatient"
-    return "outpatient"
-
-
-def _intravenous(dosages: Sequence[r.Dosage]) -> bool:
-    routes = [dosage.route for dosage in dosages if dosage.route is not None]
-    return bool(routes) and all(_is_iv(route) for route in routes)
-
-
-def _is_iv(route: r.Concept) -> bool:
-    if any(coding.code in _IV_ROUTES for coding in route.coding):
-        return True
-    return bool(_INPATIENT.search(" ".join([route.text, *(coding.display for coding in route.coding)])))
-
-
-def _for_oud(reasons: Iterable[r.Concept], text: str) -> bool | None:
-    """Whether the order itself says that it treats opioid use disorder; None when it says nothing."""
-    reasons = list(reasons)
-    codes = [coding.code for reason in reasons for coding in reason.coding]
-    words = " ".join(
-        [text, *(reason.text for reason in reasons), *(c.display for x in reasons for c in x.coding)]
-    )
-    if any(_OUD_CODES.match(code) for code in codes) or _FOR_OUD.search(words):
-        return True
-    return False if re.search(r"\bpain\b", words, re.IGNORECASE) else None
+    issues: list[Issue] = []
+    where = "dosageInstruction"
+    if directions.refused:
+        why = directions.refused.removeprefix("sig_").replace("_", " ")
+        issues.append(
+            Issue(ref, IssueCode.SIG_REFUSED, f"{drug.name}: its directions were not read ({why})", where)
+        )
+    if any(sig.problem == UNIT_UNKNOWN for sig in sigs):
+        text = f"{drug.name}: its dose has a unit that cannot be used, or none"
+        issues.append(Issue(ref, IssueCode.UNIT_UNKNOWN, text, where))
+    elif any(sig.dose is not None and not sig.dose.unit for sig in directions.sigs):
+        text = f"{drug.name}: its dose has no unit and is read as a count of tablets or patches"
+        issues.append(Issue(ref, IssueCode.UNIT_UNKNOWN, text, where))
+    if directions.differs:
+        text = f"{drug.name}: its coded directions and its text differ; the coded ones are used"
+        issues.append(Issue(ref, IssueCode.CODES_DISAGREE, text, where))
+    return issues

@@ -7,6 +7,8 @@ from datetime import tzinfo
 from fhir_mappings import resources as r
 from fhir_mappings.dates import local_date
 from fhir_mappings.facts import Problem
+from fhir_mappings.references import ref_to
+from fhir_mappings.results import text_of
 from valuesets import Terms
 
 _ACTIVE = frozenset({"active", "recurrence", "relapse"})
@@ -28,20 +30,21 @@ def problem_of(resource: r.Condition, ref: str, terms: Terms, zone: tzinfo) -> P
     onset = resource.onsetPeriod or r.Period(start=resource.onsetDateTime)
     abated = resource.abatementPeriod or r.Period(start=resource.abatementDateTime)
     abated_on = local_date(abated.start, zone)
+    has_ended = (
+        abated_on is not None or resource.abatementAge is not None or resource.abatementString is not None
+    )
     active = True if clinical & _ACTIVE else False if clinical & _ENDED else None
     return Problem(
         ref=ref,
         groups=frozenset(groups),
-        display=code.text
-        or next((coding.display for coding in code.coding if coding.display), "")
-        or "Unnamed problem",
+        display=text_of(code) or "Unnamed problem",
         category=_category(resource.category),
-        active=False if active is None and abated_on is not None else active,
+        active=False if active is None and has_ended else active,
         confirmed=not verification & _UNCONFIRMED,
         onset=local_date(onset.start, zone),
         recorded=local_date(resource.recordedDate, zone),
         abated=abated_on,
-        encounter=resource.encounter.reference if resource.encounter else None,
+        encounter=ref_to(resource.encounter, "Encounter"),
     )
 
 

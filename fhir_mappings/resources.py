@@ -1,17 +1,16 @@
 """The elements we read of each FHIR resource, as typed structs; everything else is skipped unread.
 
-FHIR's own names are kept.  A resource whose wrong element has nothing to do with the rest is read without it.
+FHIR's own names are kept.  Numbers stay as written (Raw), so that 0.1 is a tenth.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-import msgspec
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 Json = Any
+NOTHING = Raw(b"null")
 
 
 class Coding(Struct, gc=False):
@@ -32,7 +31,8 @@ class Reference(Struct, gc=False):
 
 
 class Quantity(Struct, gc=False):
-    value: msgspec.Raw = msgspec.Raw(b"null")
+    value: Raw = NOTHING
+    comparator: str = ""
     unit: str = ""
     code: str = ""
     system: str = ""
@@ -56,11 +56,10 @@ class Period(Struct, gc=False):
 class Repeat(Struct, gc=False):
     boundsPeriod: Period | None = None
     boundsDuration: Quantity | None = None
-    count: float | None = None
-    frequency: float | None = None
-    frequencyMax: float | None = None
-    period: msgspec.Raw = msgspec.Raw(b"null")
-    periodMax: msgspec.Raw = msgspec.Raw(b"null")
+    frequency: Raw = NOTHING
+    frequencyMax: Raw = NOTHING
+    period: Raw = NOTHING
+    periodMax: Raw = NOTHING
     periodUnit: str = ""
     dayOfWeek: list[str] = []
     timeOfDay: list[str] = []
@@ -78,8 +77,13 @@ class DoseAndRate(Struct, gc=False):
     doseRange: Range | None = None
 
 
+class Extension(Struct, gc=False):
+    url: str = ""
+    valueString: str = ""
+
+
 class Dosage(Struct, gc=False):
-    sequence: int | None = None
+    extension: list[Extension] = []
     text: str = ""
     patientInstruction: str = ""
     timing: Timing | None = None
@@ -88,6 +92,13 @@ class Dosage(Struct, gc=False):
     route: Concept | None = None
     doseAndRate: list[DoseAndRate] = []
     maxDosePerPeriod: Ratio | list[Ratio] | None = None
+
+
+class Head(Struct, gc=False):
+    """Enough to tell what a text is."""
+
+    resourceType: str = ""
+    id: str | None = None
 
 
 class Meta(Struct, gc=False):
@@ -108,6 +119,7 @@ class Resource(Struct, gc=False):
 
 class Ingredient(Struct, gc=False):
     itemCodeableConcept: Concept | None = None
+    itemReference: Reference | None = None
 
 
 class Contained(Struct, gc=False):
@@ -124,7 +136,7 @@ class Medication(Resource, gc=False):
 
 class DispenseRequest(Struct, gc=False):
     validityPeriod: Period | None = None
-    numberOfRepeatsAllowed: float | None = None
+    numberOfRepeatsAllowed: Raw = NOTHING
     quantity: Quantity | None = None
     expectedSupplyDuration: Quantity | None = None
 
@@ -134,16 +146,18 @@ class MedicationRequest(Resource, gc=False):
     category: list[Concept] = []
     doNotPerform: bool = False
     reportedBoolean: bool = False
+    reportedReference: Reference | None = None
     medicationCodeableConcept: Concept | None = None
     medicationReference: Reference | None = None
     contained: list[Contained] = []
+    encounter: Reference | None = None
     authoredOn: str | None = None
     requester: Reference | None = None
     reasonCode: list[Concept] = []
+    reasonReference: list[Reference] = []
     priorPrescription: Reference | None = None
     dosageInstruction: list[Dosage] = []
     dispenseRequest: DispenseRequest | None = None
-    courseOfTherapyType: Concept | None = None
 
 
 class MedicationStatement(Resource, gc=False):
@@ -162,6 +176,8 @@ class Performer(Struct, gc=False):
 
 
 class MedicationDispense(Resource, gc=False):
+    category: Concept | None = None
+    context: Reference | None = None
     medicationCodeableConcept: Concept | None = None
     medicationReference: Reference | None = None
     contained: list[Contained] = []
@@ -183,6 +199,7 @@ class Component(Struct, gc=False):
     valueInteger: int | None = None
     valueBoolean: bool | None = None
     interpretation: list[Concept] = []
+    dataAbsentReason: Concept | None = None
 
 
 class Observation(Resource, gc=False):
@@ -198,6 +215,7 @@ class Observation(Resource, gc=False):
     valueInteger: int | None = None
     valueBoolean: bool | None = None
     interpretation: list[Concept] = []
+    dataAbsentReason: Concept | None = None
     component: list[Component] = []
     hasMember: list[Reference] = []
     specimen: Reference | None = None
@@ -222,7 +240,14 @@ class Condition(Resource, gc=False):
     onsetPeriod: Period | None = None
     recordedDate: str | None = None
     abatementDateTime: str | None = None
+    abatementAge: Json = None
+    abatementString: Json = None
     abatementPeriod: Period | None = None
+
+
+class Participant(Struct, gc=False):
+    actor: Reference | None = None
+    individual: Reference | None = None
 
 
 class Encounter(Resource, gc=False):
@@ -230,10 +255,7 @@ class Encounter(Resource, gc=False):
     type: list[Concept] = []
     period: Period | None = None
     reasonCode: list[Concept] = []
-
-
-class Participant(Struct, gc=False):
-    actor: Reference | None = None
+    participant: list[Participant] = []
 
 
 class Appointment(Resource, gc=False):
@@ -246,8 +268,11 @@ class Appointment(Resource, gc=False):
 class Event(Resource, gc=False):
     """Procedure, ServiceRequest and Communication share what we read of them."""
 
+    intent: str = ""
+    doNotPerform: bool = False
     code: Concept | None = None
     reasonCode: list[Concept] = []
+    statusReason: Concept | None = None
     topic: Concept | None = None
     performedDateTime: str | None = None
     performedPeriod: Period | None = None
@@ -258,6 +283,15 @@ class Event(Resource, gc=False):
     outcome: Concept | None = None
     # Procedure.performer names an actor, ServiceRequest.performer is a plain reference.
     performer: list[Json] = []
+    sender: Reference | None = None
+
+
+class Attachment(Struct, gc=False):
+    title: str = ""
+
+
+class Content(Struct, gc=False):
+    attachment: Attachment | None = None
 
 
 class Document(Resource, gc=False):
@@ -267,13 +301,16 @@ class Document(Resource, gc=False):
     dateTime: str | None = None
     description: str = ""
     docStatus: str = ""
+    content: list[Content] = []
 
 
 class Answer(Struct, gc=False):
     valueInteger: int | None = None
-    valueDecimal: msgspec.Raw = msgspec.Raw(b"null")
+    valueDecimal: Raw = NOTHING
+    valueQuantity: Quantity | None = None
     valueCoding: Coding | None = None
     valueString: str | None = None
+    item: list[Item] = []
 
 
 class Item(Struct, gc=False):
@@ -313,7 +350,7 @@ class Patient(Resource, gc=False):
     generalPractitioner: list[Reference] = []
 
 
-class Issue(Struct, gc=False):
+class Remark(Struct, gc=False):
     severity: str = ""
     code: str = ""
     details: Concept | None = None
@@ -322,102 +359,4 @@ class Issue(Struct, gc=False):
 class OperationOutcome(Struct, gc=False):
     resourceType: str = ""
     id: str | None = None
-    issue: list[Issue] = []
-
-
-TYPES: dict[str, type[Struct]] = {
-    "Medication": Medication,
-    "MedicationRequest": MedicationRequest,
-    "MedicationStatement": MedicationStatement,
-    "MedicationDispense": MedicationDispense,
-    "Observation": Observation,
-    "DiagnosticReport": DiagnosticReport,
-    "Condition": Condition,
-    "Encounter": Encounter,
-    "Appointment": Appointment,
-    "Procedure": Event,
-    "ServiceRequest": Event,
-    "Communication": Event,
-    "DocumentReference": Document,
-    "Consent": Document,
-    "QuestionnaireResponse": QuestionnaireResponse,
-    "Patient": Patient,
-    "OperationOutcome": OperationOutcome,
-}
-_DECODERS = {kind: msgspec.json.Decoder(type_) for kind, type_ in TYPES.items()}
-_KIND = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]+)"')
-
-
-class _Head(Struct, gc=False):
-    resourceType: str = ""
-    id: str | None = None
-
-
-_HEAD = msgspec.json.Decoder(_Head)
-_AT_FIELD = re.compile(r"`\$\.([A-Za-z_]+)")
-
-
-class UnreadableError(Exception):
-    """Not even the resource around the wrong element could be read; `where` is the JSON path."""
-
-    def __init__(self, ref: str, reason: str) -> None:
-        super().__init__(reason)
-        self.ref, self.reason = ref, reason
-
-
-def decode(raw: bytes) -> tuple[Struct | None, list[str]]:
-    """One resource and the top-level elements that had to be left out of it; None for a type we do not read.
-
-    Raises UnreadableError when the text is not JSON or no resource.
-    """
-    try:
-        head = _HEAD.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        found = _KIND.search(raw)
-        raise UnreadableError(found[1].decode() if found else "", _reason(error)) from None
-    decoder = _DECODERS.get(head.resourceType)
-    if decoder is None:
-        if not head.resourceType:
-            raise UnreadableError("", "it has no resourceType")
-        return None, []
-    try:
-        return decoder.decode(raw), []
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return _without_wrong_elements(raw, head, error)
-
-
-def _without_wrong_elements(raw: bytes, head: _Head, error: Exception) -> tuple[Struct, list[str]]:
-    """Drop one wrong top-level element at a time: an odd note must not hide an opioid order."""
-    ref = f"{head.resourceType}/{head.id or '?'}"
-    try:
-        members = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise UnreadableError(ref, _reason(error)) from None
-    dropped: list[str] = []
-    type_ = TYPES[head.resourceType]
-    for _ in range(12):
-        found = _AT_FIELD.search(str(error))
-        if (
-            found is None
-            or found[1] in {"resourceType", "id", "subject", "patient"}
-            or found[1] not in members
-        ):
-            break
-        dropped.append(f"{found[1]}: {_reason(error)}")
-        del members[found[1]]
-        try:
-            return msgspec.json.decode(msgspec.json.encode(members), type=type_), dropped
-        except msgspec.DecodeError as another:
-            error = another
-    raise UnreadableError(ref, _reason(error))
-
-
-def _reason(error: Exception) -> str:
-    """The decoder's words: types and a JSON path, never a value of the chart."""
-    return str(error) if isinstance(error, msgspec.DecodeError) else "the text is not UTF-8"
-
-
-def number_text(raw: msgspec.Raw) -> str | None:
-    """The digits of a JSON number as written, so that 0.1 stays a tenth; None for anything else."""
-    text = bytes(raw).decode("ascii", "replace").strip()
-    return None if text in {"", "null"} else text
+    issue: list[Remark] = []

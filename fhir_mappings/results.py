@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import date, tzinfo
 from fractions import Fraction
 
 from fhir_mappings import resources as r
 from fhir_mappings.dates import local_date
 from fhir_mappings.facts import Result
-from fhir_mappings.units import exact, value_of
+from fhir_mappings.references import ref_to
+from fhir_mappings.units import exact, number_of, value_of
 from valuesets import Terms
+from valuesets.systems import LOINC
 
 VALID = frozenset({"final", "amended", "corrected"})
+# LOINC answer list of the PHQ and GAD items: not at all, several days, more than half the days, nearly every day.
+_ANSWERS = {"LA6568-5": 0, "LA6569-3": 1, "LA6570-1": 2, "LA6571-9": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,60 +39,104 @@ def elements_of(concepts: Iterable[r.Concept | None], terms: Terms) -> frozenset
     )
 
 
-def _display(concept: r.Concept | None) -> str:
+def text_of(concept: r.Concept | None) -> str:
+    """The words of a concept, as the EHR shows them."""
     if concept is None:
         return ""
     return concept.text or next((coding.display for coding in concept.coding if coding.display), "")
 
 
-def _value(source: r.Observation | r.Component) -> _Value:
-    number = value_of(source.valueQuantity)
-    if number is None and source.valueInteger is not None:
-        number = Fraction(source.valueInteger)
-    text = _display(source.valueCodeableConcept) or (source.valueString or "")
-    if number is None and source.valueString:
-        number = exact(source.valueString.strip()) if len(source.valueString) < 20 else None
-    if not text and source.valueBoolean is not None:
-        text = "yes" if source.valueBoolean else "no"
-    codes = [coding.code for concept in source.interpretation for coding in concept.coding]
-    words = [concept.text for concept in source.interpretation if concept.text]
-    unit = source.valueQuantity.unit or source.valueQuantity.code if source.valueQuantity else ""
-    return _Value(number, unit, text, " ".join([*codes, *words]))
+def groups_in(resources: Mapping[str, r.Resource]) -> dict[str, str]:
+    """Which panel each observation belongs to: an observation with members before a report with results."""
+    groups: dict[str, str] = {}
+    for ref in sorted(resources):
+        resource = resources[ref]
+        if isinstance(resource, r.Observation):
+            for link in resource.hasMember:
+                groups.setdefault(ref_to(link, "Observation") or "", ref)
+    for ref in sorted(resources):
+        resource = resources[ref]
+        if isinstance(resource, r.DiagnosticReport):
+            for link in resource.result:
+                groups.setdefault(ref_to(link, "Observation") or "", ref)
+    return groups
 
 
-def results_of(resource: r.Observation, ref: str, terms: Terms, zone: tzinfo) -> list[Result]:
-    """The observation and its components, as far as they belong to a tracked element."""
-    period = resource.effectivePeriod
-    when = (
-        local_date(resource.effectiveDateTime or resource.effectiveInstant, zone)
-        or (local_date(period.start or period.end, zone) if period else None)
-        or local_date(resource.issued, zone)
-    )
-    valid = resource.status in VALID
-    found: list[Result] = []
+def results_of(
+    resource: r.Observation, ref: str, terms: Terms, zone: tzinfo, groups: Mapping[str, str]
+) -> list[Result]:
+    """The observation and its components, as far as they belong to a tracked element.
+
+    A result that the laboratory or clinician gives a reason for not having is not valid.  group: what was
+    collected together: the panel, else the specimen, else the day.
+    """
     parts: list[tuple[r.Concept | None, r.Observation | r.Component]] = [(resource.code, resource)]
     parts += [(part.code, part) for part in resource.component]
-    for code, part in parts:
-        elements = elements_of([code], terms)
-        if not elements:
-            continue
+    tracked = [(code, part, elements) for code, part in parts if (elements := elements_of([code], terms))]
+    if not tracked:
+        return []
+    when = _when(resource, zone)
+    is_panel = bool(resource.component or resource.hasMember)
+    group = ref if is_panel else groups.get(ref) or _collected(resource, when)
+    found: list[Result] = []
+    for code, part, elements in tracked:
         value = _value(part)
+        absent = part.dataAbsentReason is not None and value.number is None and not value.text
         found.append(
             Result(
                 ref=ref,
                 elements=elements,
                 when=when,
-                valid=valid,
+                valid=resource.status in VALID and not (absent and not (part is resource and is_panel)),
                 status=resource.status,
                 value=value.number,
                 unit=value.unit,
-                text=value.text,
-                display=_display(code),
+                text=value.text or (f"no result: {text_of(part.dataAbsentReason)}" if absent else ""),
+                display=text_of(code),
                 interpretation=value.interpretation,
-                group=ref if resource.component else "",
+                group=group,
             )
         )
     return found
+
+
+def _when(resource: r.Observation | r.DiagnosticReport, zone: tzinfo) -> date | None:
+    """The day of collection; of a period its start; the day of issue where nothing else is told."""
+    instant = resource.effectiveInstant if isinstance(resource, r.Observation) else None
+    period = resource.effectivePeriod or r.Period()
+    told = (resource.effectiveDateTime, instant, period.start, period.end, resource.issued)
+    return next((day for text in told if (day := local_date(text, zone)) is not None), None)
+
+
+def _collected(resource: r.Observation, when: date | None) -> str:
+    if resource.specimen is not None and resource.specimen.reference:
+        return resource.specimen.reference
+    return when.isoformat() if when is not None else ""
+
+
+def _value(source: r.Observation | r.Component) -> _Value:
+    quantity = source.valueQuantity
+    number = value_of(quantity)
+    unit = quantity.unit or quantity.code if quantity else ""
+    text = text_of(source.valueCodeableConcept) or (source.valueString or "")
+    if number is None and source.valueInteger is not None:
+        number = Fraction(source.valueInteger)
+    if number is None and source.valueString:
+        number = exact(source.valueString.strip())
+    if number is None and source.valueCodeableConcept is not None:
+        number = _score(source.valueCodeableConcept.coding)
+    if quantity is not None and quantity.comparator and not text:
+        # "Less than 20" is no 20: kept in words.
+        text = f"{quantity.comparator}{bytes(quantity.value).decode('ascii', 'replace')} {unit}".strip()
+    if not text and source.valueBoolean is not None:
+        text = "yes" if source.valueBoolean else "no"
+    codes = [coding.code for concept in source.interpretation for coding in concept.coding]
+    words = [concept.text for concept in source.interpretation if concept.text]
+    return _Value(number, unit, text, " ".join(dict.fromkeys([*codes, *words])))
+
+
+def _score(codings: Iterable[r.Coding]) -> Fraction | None:
+    return next((Fraction(_ANSWERS[coding.code]) for coding in codings if coding.code in _ANSWERS), None)
 
 
 def report_of(resource: r.DiagnosticReport, ref: str, terms: Terms, zone: tzinfo) -> list[Result]:
@@ -96,24 +144,13 @@ def report_of(resource: r.DiagnosticReport, ref: str, terms: Terms, zone: tzinfo
     elements = elements_of([resource.code], terms)
     if not elements:
         return []
-    period = resource.effectivePeriod
-    when = (
-        local_date(resource.effectiveDateTime, zone)
-        or (local_date(period.start, zone) if period else None)
-        or local_date(resource.issued, zone)
-    )
     valid = resource.status in VALID
     return [
         Result(
-            ref,
-            elements,
-            when,
-            valid,
-            resource.status,
-            text=resource.conclusion,
-            display=_display(resource.code),
+            ref, elements, _when(resource, zone), valid, resource.status, text=resource.conclusion,
+            display=text_of(resource.code), group=ref,
         )
-    ]
+    ]  # fmt: skip
 
 
 def answers_of(resource: r.QuestionnaireResponse, ref: str, terms: Terms, zone: tzinfo) -> list[Result]:
@@ -142,23 +179,28 @@ def answers_of(resource: r.QuestionnaireResponse, ref: str, terms: Terms, zone: 
 
 
 def _items(items: Sequence[r.Item], depth: int = 0) -> Iterable[r.Item]:
+    """Questions at any depth, those asked because of an answer included."""
     for item in items:
         yield item
-        if depth < 8:
+        if depth < 12:
             yield from _items(item.item, depth + 1)
+            for answer in item.answer:
+                yield from _items(answer.item, depth + 1)
 
 
 def _item_elements(item: r.Item, terms: Terms) -> frozenset[str]:
     found = {e for coding in item.code for e in terms.observation_elements(coding.system, coding.code)}
     link = item.linkId.rpartition("/")[2]
-    return frozenset(found or terms.observation_elements("http://loinc.org", link))
+    return frozenset(found or terms.observation_elements(LOINC, link))
 
 
 def _answer(answer: r.Answer) -> tuple[Fraction | None, str]:
     if answer.valueInteger is not None:
         return Fraction(answer.valueInteger), ""
-    text = r.number_text(answer.valueDecimal)
-    if text is not None:
-        return exact(text), ""
+    number = number_of(answer.valueDecimal)
+    if number is None:
+        number = value_of(answer.valueQuantity)
     coded = answer.valueCoding
-    return None, (coded.display or coded.code) if coded else (answer.valueString or "")
+    if number is None and coded is not None:
+        number = _score([coded])
+    return number, (coded.display or coded.code) if coded else (answer.valueString or "")

@@ -8,9 +8,10 @@ from datetime import date, timedelta, tzinfo
 from fractions import Fraction
 
 from fhir_mappings.dates import local_date
-from fhir_mappings.resources import Concept, Repeat, Timing, number_text
+from fhir_mappings.resources import Concept, Repeat, Timing
 from fhir_mappings.sig_text import parse_sig
-from fhir_mappings.units import days_of, exact
+from fhir_mappings.units import days_of, is_absent, number_of
+from valuesets.systems import SNOMED, canonical
 
 _PERIOD_DAYS = {
     "s": Fraction(1, 86400),
@@ -34,15 +35,23 @@ _CYCLES = {
     "QWK": Fraction(1, 7),
 }
 _SNOMED = {
-    "229797004": 1, "229799001": 2, "229798009": 3, "307439001": 4, "225756002": 6, "307468000": 4, "307469008": 3,
-    "396142006": 1, "225768006": 24,
+    "229797004": 1, "229799001": 2, "229798009": 3, "307439001": 4, "307440004": 5, "307441000": 6, "225750008": 12,
+    "225753005": 8, "225756002": 6, "307468000": 4, "307469008": 3, "396142006": 1, "225768006": 24,
 }  # fmt: skip
-_MEALS = {"AC": 3, "PC": 3, "C": 3}
+# FHIR EventTiming: meals together count three.
+_WHEN = {
+    **dict.fromkeys(
+        ["MORN", "MORN.early", "MORN.late", "NOON", "AFT", "AFT.early", "AFT.late", "EVE", "EVE.early", "EVE.late",
+         "NIGHT", "PHS", "HS", "WAKE", "CM", "CD", "CV", "ACM", "ACD", "ACV", "PCM", "PCD", "PCV"],
+        1,
+    ),
+    **dict.fromkeys(["AC", "PC", "C"], 3),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Administrations per day (low to high), bounds, and how it was told; low and high None: not stated."""
+    """Administrations per day (low to high, and on a dosing day) and bounds; low and high None: not stated."""
 
     low: Fraction | None = None
     high: Fraction | None = None
@@ -50,7 +59,16 @@ class Times:
     start: date | None = None
     end: date | None = None
     duration: int | None = None
-    basis: str = "structured"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    """Administrations per day; peak: on a dosing day, where that differs.  days: length of the cycle."""
+
+    low: Fraction
+    high: Fraction
+    peak: Fraction | None = None
+    days: Fraction = Fraction(1)
 
 
 def times_of(timing: Timing | None, zone: tzinfo) -> Times:
@@ -62,68 +80,77 @@ def times_of(timing: Timing | None, zone: tzinfo) -> Times:
     start = local_date(bounds.start, zone) if bounds else None
     end = local_date(bounds.end, zone) if bounds else None
     lasting = days_of(repeat.boundsDuration)
-    duration = int(lasting) if lasting is not None and lasting >= 1 else None
+    duration = int(lasting) if lasting is not None and 1 <= lasting <= 3660 else None
     if start and duration and end is None:
         end = start + timedelta(days=duration - 1)
-    for low, high, peak, basis in _statements(timing, repeat):
-        if set(repeat.dayOfWeek):
-            share = Fraction(len(set(repeat.dayOfWeek)), 7)
-            return Times(low * share, high * share, high, start, end, duration, basis)
-        return Times(low, high, peak, start, end, duration, basis)
-    if repeat.dayOfWeek:
-        return Times(None, None, None, start, end, duration)
-    return Times(start=start, end=end, duration=duration)
+    rate = _on_days(_rate(timing, repeat), len(set(repeat.dayOfWeek)))
+    if rate is None:
+        return Times(start=start, end=end, duration=duration)
+    return Times(rate.low, rate.high, rate.peak, start, end, duration)
 
 
-Statement = tuple[Fraction, Fraction, Fraction | None, str]
-
-
-def _statements(timing: Timing, repeat: Repeat) -> Iterable[Statement]:
-    if (found := _by_frequency(repeat)) is not None:
-        yield (*found, "structured")
+def _rate(timing: Timing, repeat: Repeat) -> _Rate | None:
+    stated = _by_frequency(repeat)
+    if stated is not None:
+        return stated
+    coded = next(iter(_by_code(timing.code)), None) if timing.code is not None else None
     if repeat.timeOfDay:
         count = Fraction(len(set(repeat.timeOfDay)))
-        yield count, count, None, "structured"
-    if repeat.when:
-        count = Fraction(sum(_MEALS.get(word, 1) for word in set(repeat.when)))
-        yield count, count, None, "structured"
-    if timing.code is not None:
-        yield from _by_code(timing.code)
+        if coded is not None and coded.days > 1:
+            # Clock times are those of a dosing day; the code says that not every day is one.
+            return _Rate(coded.low * count, coded.high * count, count, coded.days)
+        return _Rate(count, count)
+    if repeat.when and all(word in _WHEN for word in repeat.when):
+        count = Fraction(sum(_WHEN[word] for word in set(repeat.when)))
+        return _Rate(count, count)
+    return coded
 
 
-def _by_frequency(repeat: Repeat) -> tuple[Fraction, Fraction, Fraction | None] | None:
+def _on_days(rate: _Rate | None, days: int) -> _Rate | None:
+    """Restricted to so many weekdays; weekdays alone mean once on each."""
+    if not 0 < days < 7:
+        return rate
+    if rate is None:
+        rate = _Rate(Fraction(1), Fraction(1))
+    share = Fraction(days, 7)
+    if rate.high == share and rate.peak is not None:
+        return rate
+    if rate.days >= 7:
+        # "Once a week" with three weekdays named: the weekdays say on which of them, or that all are meant.
+        return _Rate(min(rate.low, share), max(rate.high, share), rate.peak, rate.days)
+    return _Rate(rate.low * share, rate.high * share, rate.peak or rate.high, Fraction(7))
+
+
+def _by_frequency(repeat: Repeat) -> _Rate | None:
     """frequencyMax per shortest period to frequency per longest; a frequency without a period says nothing."""
-    shortest = _positive(number_text(repeat.period))
+    shortest = number_of(repeat.period)
     unit = _PERIOD_DAYS.get(repeat.periodUnit)
-    if shortest is None or unit is None:
+    if shortest is None or unit is None or shortest <= 0:
         return None
-    longest = _positive(number_text(repeat.periodMax)) or shortest
-    often = Fraction(repeat.frequency) if repeat.frequency else Fraction(1)
-    most = Fraction(repeat.frequencyMax) if repeat.frequencyMax else often
-    if not 0 < often <= most or longest < shortest:
+    longest = shortest if is_absent(repeat.periodMax) else number_of(repeat.periodMax)
+    often = Fraction(1) if is_absent(repeat.frequency) else number_of(repeat.frequency)
+    most = often if is_absent(repeat.frequencyMax) else number_of(repeat.frequencyMax)
+    if longest is None or often is None or most is None or not 0 < often <= most or longest < shortest:
         return None
-    low, high = often / (longest * unit), most / (shortest * unit)
-    cyclic = shortest * unit > 1 and repeat.periodUnit in {"d", "wk"}
-    return low, high, most if cyclic else None
+    days = shortest * unit
+    peak = most if days > 1 and repeat.periodUnit in {"d", "wk"} else None
+    return _Rate(often / (longest * unit), most / days, peak, max(days, Fraction(1)))
 
 
-def _positive(text: str | None) -> Fraction | None:
-    number = exact(text) if text else None
-    return number if number is not None and number > 0 else None
-
-
-def _by_code(code: Concept) -> Iterable[Statement]:
+def _by_code(code: Concept) -> Iterable[_Rate]:
     for coding in code.coding:
         key = coding.code.strip().upper()
-        if coding.code in _SNOMED and "snomed" in coding.system:
-            yield Fraction(_SNOMED[coding.code]), Fraction(_SNOMED[coding.code]), None, "structured"
+        if coding.code in _SNOMED and canonical(coding.system) == SNOMED:
+            count = Fraction(_SNOMED[coding.code])
+            yield _Rate(count, count)
         elif key in _ABBREVIATIONS:
-            yield Fraction(_ABBREVIATIONS[key]), Fraction(_ABBREVIATIONS[key]), None, "structured"
+            count = Fraction(_ABBREVIATIONS[key])
+            yield _Rate(count, count)
         elif key in _CYCLES:
-            yield _CYCLES[key], _CYCLES[key], Fraction(1), "structured"
-    for text in (code.text, *(coding.display for coding in code.coding)):
+            yield _Rate(_CYCLES[key], _CYCLES[key], Fraction(1), 1 / _CYCLES[key])
+    for text in (code.text, *(coding.display or coding.code for coding in code.coding)):
         reading = parse_sig(text) if text else None
-        if reading and len(reading.steps) == 1:
-            step = reading.steps[0]
-            if step.per_day_low is not None and step.per_day_high is not None:
-                yield step.per_day_low, step.per_day_high, step.peak_times, "structured"
+        step = reading.steps[0] if reading and len(reading.steps) == 1 else None
+        if step is not None and step.per_day_low is not None and step.per_day_high is not None:
+            days = 1 / step.per_day_high if step.per_day_high < 1 else Fraction(1)
+            yield _Rate(step.per_day_low, step.per_day_high, step.peak_times, days)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from functools import lru_cache
 
-from fhir_mappings.resources import Quantity, number_text
+from msgspec import Raw
+
+from fhir_mappings.resources import Quantity
 
 # Written unit (lower case) to ours.  "unit" is any dose form that is counted: tablet, capsule, film, lozenge.
 _UNITS = {
@@ -13,8 +16,8 @@ _UNITS = {
         ["{tbl}", "tbl", "tab", "tabs", "tablet", "tablets", "tablet(s)", "{tablet}", "{tab}", "caplet", "[tablet]",
          "{capsule}", "capsule", "capsules", "cap", "caps", "{cap}", "film", "films", "{film}", "strip", "lozenge",
          "{lozenge}", "troche", "suppository", "{suppository}", "each", "{each}", "ea", "unit", "units", "{unit}",
-         "dose", "{dose}", "dose(s)", "1", "pill", "pills", "{pill}", "tbd", "{lozenges}", "lollipop", "tab(s)",
-         "cap(s)", "tablet, extended release", "er tablet", "oral tablet", "oral capsule"],
+         "dose", "{dose}", "dose(s)", "1", "pill", "pills", "{pill}", "{lozenges}", "lollipop", "tab(s)",
+         "capsule(s)", "cap(s)", "tablet, extended release", "er tablet", "oral tablet", "oral capsule"],
         "unit",
     ),
     **dict.fromkeys(["{patch}", "patch", "patches", "{patches}", "patch(es)", "{ptch}", "ptch"], "patch"),
@@ -33,39 +36,60 @@ _DAYS = {
 }
 
 
+_COUNTED = frozenset({"unit", "patch", "spray"})
+# A number as JSON writes it; exponents of more than two digits are no doses and would be slow to expand.
+_NUMBER = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,2})?")
+
+
 @lru_cache(maxsize=4096)
 def unit_of(code: str, unit: str) -> str | None:
-    """Our unit for a UCUM code or a written one; None when neither is known."""
-    for written in (code, unit):
-        found = _UNITS.get(written.strip().lower())
-        if found is not None:
-            return found
-    first = unit.strip().lower().split(" ")[0] if unit.strip() else ""
-    return _UNITS.get(first)
+    """Our unit for a UCUM code or a written one.
+
+    None when neither is known, or when one says a mass or volume and the other something else.
+    """
+    coded, written = _UNITS.get(code.strip().lower()), _UNITS.get(unit.strip().lower())
+    if written is None and unit.strip():
+        written = _UNITS.get(unit.strip().lower().split(" ")[0])
+    if coded is None or written is None or coded == written:
+        return coded or written
+    return coded if {coded, written} <= _COUNTED else None
 
 
 @lru_cache(maxsize=8192)
 def exact(text: str) -> Fraction | None:
-    """A JSON number, or a string that holds one, as an exact fraction."""
-    try:
-        return Fraction(text.strip('"'))
-    except (ValueError, ZeroDivisionError):
-        return None
+    """A decimal number as an exact fraction; None for anything else, "3/10" included."""
+    return Fraction(text) if _NUMBER.fullmatch(text) else None
+
+
+def number_of(raw: Raw) -> Fraction | None:
+    """A JSON number, or one in quotes, as an exact fraction; None when absent or no number."""
+    return exact(_written(bytes(raw)))
+
+
+def is_absent(raw: Raw) -> bool:
+    """Whether the element was not given at all."""
+    return _written(bytes(raw)) in {"", "null"}
+
+
+def _written(raw: bytes) -> str:
+    return raw.decode("ascii", "replace").strip(' "')
 
 
 def value_of(quantity: Quantity | None) -> Fraction | None:
-    """The quantity's number, exact; None when absent or not a number."""
-    if quantity is None:
-        return None
-    text = number_text(quantity.value)
-    return exact(text) if text is not None and len(text) < 40 else None
+    """The quantity's number, exact; None when absent, no number, or only a bound ("less than 20")."""
+    return number_of(quantity.value) if quantity is not None and not quantity.comparator else None
 
 
 def amount_of(quantity: Quantity | None) -> tuple[Fraction | None, str | None]:
-    """Number and unit; grams become milligrams.  The unit is None when it is not one of ours."""
+    """Number and unit; grams become milligrams.
+
+    The unit is None when it is not one of ours, and empty when the quantity has none.
+    """
     value = value_of(quantity)
     if quantity is None or value is None:
         return None, None
+    if not quantity.code.strip() and not quantity.unit.strip():
+        return value, ""
     unit = unit_of(quantity.code, quantity.unit)
     return (value * 1000, "mg") if unit == "g" else (value, unit)
 

@@ -1,0 +1,86 @@
+"""Where a medicine is taken: at home, or under the eyes of staff."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from fhir_mappings import resources as r
+from fhir_mappings.facts import DrugFact
+from fhir_mappings.references import id_of
+
+# HL7 v3 ActCode classes of encounters in hospital; Epic has its own codes and says it in words.
+_HOSPITAL = frozenset({"IMP", "ACUTE", "NONAC", "OBSENC", "SS"})
+_EMERGENCY = frozenset({"EMER"})
+_HOSPITAL_WORDS = re.compile(
+    r"\binpatient\b|\bhospital encounter\b|\bobservation\b|\bsurgery\b", re.IGNORECASE
+)
+_EMERGENCY_WORDS = re.compile(r"\bemergency\b", re.IGNORECASE)
+_AT_HOME = frozenset({"community", "outpatient", "discharge", "patientspecified"})
+# Into a vein, an artery or the spine: SNOMED CT, and Oracle's code set 4001.
+_LINE_ROUTES = frozenset(
+    {"47625008", "418114005", "255560000", "58100008", "404820008", "72607000", "318170"}
+)
+_LINE_WORDS = re.compile(
+    r"intravenous|\biv\b|intra-?arterial|epidural|intrathecal|infusion|\bpca\b", re.IGNORECASE
+)
+_NEEDLE_ROUTES = frozenset({"78421000", "34206005"})
+_NEEDLE_WORDS = re.compile(r"inject|intramuscular|subcutaneous|\bim\b|\bsubq\b|\bsq\b", re.IGNORECASE)
+
+
+def encounter_setting(encounter: r.Encounter) -> str:
+    """ "inpatient", "emergency" or "outpatient", by class and, where the class is a vendor's own, by its words."""
+    kind = encounter.class_ or r.Coding()
+    if kind.code in _HOSPITAL or _HOSPITAL_WORDS.search(kind.display):
+        return "inpatient"
+    if kind.code in _EMERGENCY or _EMERGENCY_WORDS.search(kind.display):
+        return "emergency"
+    return "outpatient"
+
+
+def setting_of(resource: r.MedicationRequest, drug: DrugFact, hospital: frozenset[str]) -> str:
+    """ "inpatient" or "outpatient" for one order.  hospital: ids of encounters that are hospital stays.
+
+    The category decides; without one, an order of a hospital stay that nobody is to dispense is inpatient.
+    Injected opioids are inpatient, except treatment of opioid use disorder; so is whatever runs through a line.
+    """
+    routes = [dosage.route for dosage in resource.dosageInstruction if dosage.route is not None]
+    if routes and all(_is(route, _LINE_ROUTES, _LINE_WORDS) for route in routes):
+        return "inpatient"
+    needle = bool(routes) and all(_is(route, _NEEDLE_ROUTES, _NEEDLE_WORDS) for route in routes)
+    if drug.category == "injectable" or (needle and drug.is_opioid and drug.category != "oud_treatment"):
+        return "inpatient"
+    words = {coding.code.lower() for concept in resource.category for coding in concept.coding}
+    words |= {concept.text.lower() for concept in resource.category}
+    if words & _AT_HOME:
+        return "outpatient"
+    if "inpatient" in words:
+        return "inpatient"
+    in_stay = resource.encounter is not None and id_of(resource.encounter.reference) in hospital
+    return "inpatient" if in_stay and not _to_be_dispensed(resource.dispenseRequest) else "outpatient"
+
+
+def is_hospital_dispense(resource: r.MedicationDispense, hospital: frozenset[str]) -> bool:
+    """A dose handed to a ward, which is no supply to take home."""
+    codes = {coding.code.lower() for coding in resource.category.coding} if resource.category else set[str]()
+    if codes & _AT_HOME or resource.daysSupply is not None:
+        return False
+    return "inpatient" in codes or (
+        resource.context is not None and id_of(resource.context.reference) in hospital
+    )
+
+
+def _to_be_dispensed(request: r.DispenseRequest | None) -> bool:
+    return request is not None and (
+        request.quantity is not None or request.expectedSupplyDuration is not None
+    )
+
+
+def _is(route: r.Concept, codes: frozenset[str], words: re.Pattern[str]) -> bool:
+    if any(coding.code in codes for coding in route.coding):
+        return True
+    return bool(words.search(" ".join(_words(route))))
+
+
+def _words(concept: r.Concept) -> Sequence[str]:
+    return [concept.text, *(coding.display or coding.code for coding in concept.coding)]
