@@ -259,7 +259,7 @@ def _longest(order: Order, start: int, days: int | None) -> int | None:
     """How long an order without recorded days lasts when the least is taken of it."""
     if days is None or order.supply_days is not None or order.quantity is None or is_patch(order.drug):
         return None
-    if _course(order.sigs) is not None:
+    if any(sig.sequence_day is not None for sig in order.sigs):
         return None
     lasting = _quantity_days(order.drug, order.quantity, order.quantity_unit, order.sigs, least=True)
     if lasting is None or lasting <= days:

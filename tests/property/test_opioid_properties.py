@@ -140,15 +140,15 @@ def test_only_the_distance_in_days_matters(facts: Facts, shift: int) -> None:
     def moved(when: date | None) -> date | None:
         return when + timedelta(days=shift) if when else None
 
-    def moved_sig(sig: Sig) -> Sig:
-        return replace(sig, start=moved(sig.start), end=moved(sig.end))
+    def moved_order(one: Order) -> Order:
+        sigs = tuple(replace(sig, start=moved(sig.start), end=moved(sig.end)) for sig in one.sigs)
+        return replace(
+            one, start=moved(one.start), authored=moved(one.authored), end=moved(one.end), sigs=sigs
+        )
 
     shifted = replace(
         facts,
-        orders=tuple(
-            replace(o, start=moved(o.start), authored=moved(o.authored), end=moved(o.end), sigs=tuple(map(moved_sig, o.sigs)))
-            for o in facts.orders
-        ),
+        orders=tuple(moved_order(one) for one in facts.orders),
         fills=tuple(replace(f, when=moved(f.when)) for f in facts.fills),
     )  # fmt: skip
     there = AS_OF + timedelta(days=shift)
@@ -162,7 +162,7 @@ _TERM = re.compile(r"^(?P<sum>.+) = (?P<per_day>[\d.]+) m?c?g/d × (?P<factor>[\
 def _worked_out(text: str) -> float:
     """What a reader with a pocket calculator gets."""
     total = 0.0
-    for part in text.split(", at most")[0].split(" + "):
+    for part in text.split(", at most", maxsplit=1)[0].split(" + "):
         value = 1.0
         for sign, number in re.findall(r"(^|×|÷)\s*(?:[\d.]+ to )?([\d.]+)", part):
             value = value / float(number) if sign == "÷" else value * float(number)
