@@ -44,6 +44,8 @@ def create_app(service: Service, *, launches_per_minute: int = LAUNCHES_PER_MINU
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        # A redirect to the address without its slash would be built from the Host header the client sent.
+        redirect_slashes=False,
         lifespan=lifespan,
         telemetry=telemetry_config(switched_on=service.settings.telemetry),
     )

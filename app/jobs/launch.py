@@ -14,6 +14,7 @@ from app.store.launch import LaunchUser, OpenedLaunch
 from app.store.tenants import Tenant
 from smart_launch.discovery import SmartConfiguration, discover_keys_address
 from smart_launch.errors import IdTokenError, Reason, SmartError
+from smart_launch.fhir_user import FhirUser
 from smart_launch.id_token import Identity, verify_id_token
 from smart_launch.issuers import match_issuer
 from smart_launch.launch import (
@@ -91,11 +92,7 @@ async def finish_launch(service: Service, query: Query, cookie: str | None) -> L
     Raises LtotError; whatever fails, no launch is open afterwards and the attempt is spent.
     """
     pairs = list(query)
-    try:
-        state = callback_state(pairs)
-    except SmartError as error:
-        raise from_smart(error) from None
-    attempt = await in_thread(service.attempts.consume, state, cookie or "", service.now())
+    attempt = await _attempt(service, pairs, cookie or "")
     tenant = await in_thread(service.tenants.get, attempt.tenant_id)
     try:
         opened = await _open(service, tenant, attempt, pairs)
@@ -119,6 +116,18 @@ async def finish_launch(service: Service, query: Query, cookie: str | None) -> L
     return LaunchFinished(tenant, opened)
 
 
+async def _attempt(service: Service, pairs: Query, cookie: str) -> Attempt:
+    """The attempt this answer belongs to.  An answer nobody waits for may be an attack, so it is recorded."""
+    try:
+        return await in_thread(service.attempts.consume, callback_state(pairs), cookie, service.now())
+    except SmartError as error:
+        failure = from_smart(error)
+    except LtotError as error:
+        failure = error
+    await _record(service, NO_TENANT, "launch_open", failure.entry.code)
+    raise failure from None
+
+
 async def _open(service: Service, tenant: Tenant, attempt: Attempt, pairs: Query) -> OpenedLaunch:
     configuration = await service.configuration_of(tenant)
     code = parse_callback(
@@ -135,12 +144,17 @@ async def _open(service: Service, tenant: Tenant, attempt: Attempt, pairs: Query
         now=service.now(),
     )
     identity = await _identity(service, tenant, configuration, attempt, response)
-    person = identity.fhir_user
-    reference = f"{person.resource_type}/{person.id}" if person else None
-    user = LaunchUser(identity.issuer, identity.subject, reference, identity.name)
+    user = LaunchUser(identity.issuer, identity.subject, _reference(identity.fhir_user), identity.name)
     return await in_thread(
         service.sessions.open, attempt, code, user, response, service.now(), roles=roles_of(tenant, user)
     )
+
+
+def _reference(person: FhirUser | None) -> str | None:
+    """A record of another server keeps its whole address: its id says nothing about ours, nor gives its roles."""
+    if person is None:
+        return None
+    return f"{person.resource_type}/{person.id}" if person.same_server else person.url
 
 
 async def _identity(
