@@ -70,7 +70,7 @@ class Attempts:
         the browser that did), AttemptSpentError when it was answered before or its ten minutes are over.
         """
         hashes = self._store.ring.keyed_hashes("state", state.reveal())
-        with self._store.tenant(self._tenant_of(hashes)) as session:
+        with self._store.tenant(self._tenant_by_hash(hashes)) as session:
             row = session.scalars(
                 select(AttemptRow).where(AttemptRow.state_hash.in_(hashes)).with_for_update()
             ).one_or_none()
@@ -98,7 +98,11 @@ class Attempts:
             )
             return len(gone.all())
 
-    def _tenant_of(self, state_hashes: tuple[str, ...]) -> str:
+    def tenant_of(self, state: Secret) -> str:
+        """The tenant whose launch this answer claims to be.  Raises AttemptUnmatchedError."""
+        return self._tenant_by_hash(self._store.ring.keyed_hashes("state", state.reveal()))
+
+    def _tenant_by_hash(self, state_hashes: tuple[str, ...]) -> str:
         # Only the holder of the state can ask, so the tenant of that one row may be read before it is known.
         table = AttemptRow.metadata.tables[AttemptRow.__tablename__]
         with self._store.system() as session:

@@ -81,7 +81,7 @@ class Sessions:
 
         Raises LaunchForbiddenError for an unknown id or another browser, LaunchOverError when it has ended.
         """
-        with self._store.tenant(self._tenant_of(launch_id)) as session:
+        with self._store.tenant(self.tenant_of(launch_id)) as session:
             row = session.get(LaunchRow, launch_id)
             if row is None or not self._ring.matches(row.cookie_hash, "launch cookie", cookie):
                 raise LaunchForbiddenError
@@ -178,7 +178,8 @@ class Sessions:
             raise LaunchOverError
         return self._sealed.read(row, self._idle)
 
-    def _tenant_of(self, launch_id: str) -> str:
+    def tenant_of(self, launch_id: str) -> str:
+        """The tenant of a launch, open or ended.  Raises LaunchForbiddenError for an unknown id."""
         if not _LAUNCH_ID.fullmatch(launch_id):
             raise LaunchForbiddenError
         # Only the holder of the unguessable id can ask, so that row's tenant may be read before it is known.

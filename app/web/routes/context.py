@@ -52,6 +52,10 @@ async def open_launch(request: Request, launch_id: str, *, counts_as_use: bool =
     for another patient.
     """
     service = service_of(request)
+    # A refusal is read inside the EHR's frame too, so the frame is allowed before anything is checked.
+    tenant_id = await in_thread(service.sessions.tenant_of, launch_id)
+    tenant = await in_thread(service.tenants.get, tenant_id)
+    allow_frames(request, tenant.frame_ancestors)
     try:
         cookie = cookies_of(request).read(request.headers.get("cookie"), launch_id)
     except ValueError:
@@ -59,8 +63,6 @@ async def open_launch(request: Request, launch_id: str, *, counts_as_use: bool =
     if cookie is None:
         raise LtotError("LT-402")
     launch = await in_thread(service.sessions.load, launch_id, cookie, service.now())
-    tenant = await in_thread(service.tenants.get, launch.tenant_id)
-    allow_frames(request, tenant.frame_ancestors)
     claimed = request.headers.get(FINGERPRINT_HEADER)
     if claimed is not None and claimed != launch.patient_fingerprint:
         raise LtotError("LT-120")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.errors import LtotError
 from app.jobs.launch import LaunchStarted, finish_launch, start_launch, start_standalone
+from app.jobs.service import in_thread
 from app.store.attempts import ATTEMPT_LIFETIME
 from app.web.cookies import attempt_id
 from app.web.routes.context import cookies_of, limit, service_of
 from app.web.security import allow_frames
 from smart_launch.errors import SmartError
 from smart_launch.launch import callback_state
+from smart_launch.secret import Secret
 
 router = APIRouter()
 
@@ -40,16 +45,26 @@ def _redirect(request: Request, started: LaunchStarted) -> Response:
     return answer
 
 
+async def _allow_frames_of(request: Request, state: Secret) -> None:
+    """A refusal is read inside the frame of the EHR that was asked; an unknown state may be framed by nobody."""
+    service = service_of(request)
+    with suppress(LtotError):
+        tenant_id = await in_thread(service.attempts.tenant_of, state)
+        tenant = await in_thread(service.tenants.get, tenant_id)
+        allow_frames(request, tenant.frame_ancestors)
+
+
 @router.get("/callback")
 async def callback(request: Request) -> Response:
     """The EHR's answer; opens the launch and moves to an address without code or state."""
     limit(request)
     service, cookies = service_of(request), cookies_of(request)
     query = request.query_params.multi_items()
-    try:
-        attempt = attempt_id(callback_state(query).reveal())
-    except SmartError:
-        attempt = None
+    attempt = None
+    with suppress(SmartError):
+        state = callback_state(query)
+        attempt = attempt_id(state.reveal())
+        await _allow_frames_of(request, state)
     bound = cookies.read(request.headers.get("cookie"), attempt) if attempt else None
     finished = await finish_launch(service, query, bound)
     allow_frames(request, finished.tenant.frame_ancestors)
