@@ -83,4 +83,7 @@ def _dates(gap: Gap) -> str:
 
 
 def _why(gap: Gap, title: str) -> Why:
+    """A rule that does not concern the patient says so in its row and has nothing to open."""
+    if gap.status is Status.NOT_APPLICABLE:
+        return Why(title)
     return Why(f"{title} ({gap.id})", reasons(gap_lines(gap)))

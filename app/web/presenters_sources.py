@@ -47,7 +47,7 @@ def _notice(source: Source) -> Notice:
 def sources(found: Sequence[Source], issues: tuple[Issue, ...], now: datetime) -> Sources:
     """The completeness of every kind of resource, with the time of reading."""
     connected = [source for source in found if source.connected]
-    largest = sorted((s for s in connected if s.read), key=lambda s: (-s.read, s.kind))[:3]
+    largest = sorted((s for s in connected if s.read), key=_weight)[:3]
     read = ", ".join(f"{source.read} {kind_words(source.kind)}" for source in largest)
     failed = sum(not source.complete for source in connected)
     state = f"{failed} of {counted(len(connected), 'source')} incomplete" if failed else "all complete"
@@ -58,6 +58,11 @@ def sources(found: Sequence[Source], issues: tuple[Issue, ...], now: datetime) -
         issues=_issue_lines(issues),
         issue_count=len(issues),
     )
+
+
+def _weight(source: Source) -> tuple[bool, int, str]:
+    """Medications first, then what there is most of."""
+    return (not source.kind.startswith("Medication"), -source.read, source.kind)
 
 
 def _issue_lines(issues: tuple[Issue, ...]) -> tuple[str, ...]:
