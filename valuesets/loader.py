@@ -23,9 +23,11 @@ class FileEntry:
     """One line of the manifest."""
 
     file: str
+    source: str
+    version: str
+    licence: str
     rows: int
     sha256: str
-    licence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,14 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         raw = tomllib.loads((folder / "MANIFEST.toml").read_text(encoding="utf-8"))
         files = tuple(
-            FileEntry(str(f["file"]), int(f["rows"]), str(f["sha256"]), str(f["licence"]))
+            FileEntry(
+                str(f["file"]),
+                str(f["source"]),
+                str(f["version"]),
+                str(f["licence"]),
+                int(f["rows"]),
+                str(f["sha256"]),
+            )
             for f in raw["file"]
         )
         return Manifest(str(raw["version"]), str(raw["source"]), files)
@@ -96,10 +105,14 @@ def load_terms(*, site_file: Path | None = None, snomed: bool = True, folder: Pa
     """
     place = folder or DATA
     manifest = read_manifest(place) if folder else _shipped()
-    site = read_site_codes(site_file) if site_file else SiteCodes()
+    tables = Tables(place, manifest, snomed)
     versions = {
         "valuesets": manifest.version,
         "snomed": "included" if snomed else "left out",
-        "site codes": site.version or "none",
+        "site codes": "none",
     }
-    return Terms(Tables(place, manifest, snomed), site, versions)
+    shipped = Terms(tables, SiteCodes(), versions)
+    if site_file is None:
+        return shipped
+    site = read_site_codes(site_file, shipped.known_words())
+    return Terms(tables, site, {**versions, "site codes": site.version})

@@ -8,9 +8,10 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class Ingredient:
-    """One active ingredient of a product: its base name, amount per dose unit, and whether it is an opioid."""
+    """One active ingredient of a product: base name and code, amount per dose unit, and whether it is an opioid."""
 
     name: str
+    rxcui: str
     amount: Fraction | None
     unit: str
     is_opioid: bool

@@ -1,7 +1,7 @@
 """Drugs by name in free text: the last resort for orders without a usable code.
 
-A name is accepted as whole words only (tiotropium is not opium).  A strength is accepted when it is one that
-exists for the ingredient and form; with two numbers ("10-325") the one that exists decides.
+A name is accepted as whole words only (tiotropium is not opium).  A strength is accepted when a product of that
+strength exists; with several numbers ("50-325-40-30") the product that has them all decides.
 """
 
 from __future__ import annotations
@@ -10,18 +10,39 @@ import re
 from collections.abc import Iterable
 from fractions import Fraction
 
+from valuesets.kinds import key_of, kind_of
 from valuesets.model import Drug, NamedDrug
 
 _BRAND = re.compile(r"\[([^\]]+)\]")
-_NUMBER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)(?![\w.]*\s*(?:tab|cap|day|dose|refill|x\b))")
-_PER_HOUR = re.compile(r"(\d+(?:\.\d+)?)\s*(?:mcg|ug|microgram\w*)\s*(?:/|per)\s*(?:hr|hour|h)\b")
-_PER_ML = re.compile(r"(\d+(?:\.\d+)?)\s*mg\s*(?:/|per)\s*(\d+(?:\.\d+)?)?\s*ml\b")
-_WORDS = re.compile(r"[a-z][a-z\-]*[a-z]|[a-z]")
-_NOT_A_DRUG = re.compile(
-    r"(?:morphine|opioid)\s+(?:milligram\s+)?equivalent|allerg|agreement|risk|antagonist|withdrawal|screen"
+_ONE = r"\d+(?:\.\d+)?"
+_WITH_UNIT = re.compile(
+    rf"(?<![\w.])({_ONE}(?:\s*(?:mg|mcg)?\s*[-/]\s*{_ONE})*)\s*(?:mg|mcg|ug|micrograms?|milligrams?)\b"
+    r"(?!\s*(?:/|per)\s*h)"
 )
+_WITHOUT_UNIT = re.compile(
+    rf"(?<![\w.#])({_ONE}(?:\s*[-/]\s*{_ONE})*)(?![\w.]|\s*(?:tab|cap|patch|day|dose|refill|x\b|h))"
+)
+_PER_HOUR = re.compile(rf"({_ONE})\s*(?:mcg|ug|microgram\w*)\s*(?:/|per)\s*(?:hr|hour|h)\b")
+_PER_ML = re.compile(rf"({_ONE})\s*mg\s*(?:/|per)\s*({_ONE})?\s*ml\b")
+_EQUIVALENT = re.compile(r"morphine\s+(?:milligram\s+)?equivalent|\bmme\b")
+_TALK = re.compile(r"allerg|intoleran|agreement|contract|\brisk|screen|confirmation|drug test")
+_STATED = re.compile(r"\d\s*(?:mg|mcg|ug)\b")
+_NEGATED = re.compile(
+    r"\b(?:not|never|stop(?:ped|ping)?|avoid|instead of|discontinue[d]?|hold|off|replac(?:es?|ing)|allergic to|without)"
+    r"(?:\s+[a-z]+){0,3}\s+$"
+)
+_EXTENDED = re.compile(r"\b(?:er|xr|sr|cr|la|xl|extended|12\s*hr|24\s*hr)\b")
 _COUGH = ("guaifenesin", "homatropine", "chlorpheniramine", "promethazine", "pseudoephedrine", "phenylephrine",
-          "brompheniramine", "hycodan", "tussionex", "cheratussin", "cough")  # fmt: skip
+          "brompheniramine", "hycodan", "tussionex", "cheratussin", "cough", "hydromet", "tuxarin")  # fmt: skip
+_COUGH_OPIOIDS = frozenset({"codeine", "hydrocodone", "dihydrocodeine"})
+# Acetaminophen with codeine is sold, and ordered, by these numbers: milligrams of codeine.
+_CODEINE_NUMBER = {"2": Fraction(15), "3": Fraction(30), "4": Fraction(60)}
+_TYLENOL = re.compile(
+    r"\b(?:tylenol|apap)[\s\-]*(?:(?:w(?:ith)?/?[\s\-]*)?cod(?:eine)?\b\.?)?[\s\-]*(?:no\.?|#|number)?\s*([234])\b"
+    r"(?!\s*(?:\d|tab|cap|mg|g\b|times?|x\b|[-/.]))"
+)
+_NUMBERED = re.compile(r"codeine\s*(?:no\.?|#|number)\s*([234])\b")
+_NOT_SEDATIVE = frozenset({"naloxone_rescue", "moud", "opioid"})
 # Short names clinicians write that are neither RxNorm ingredients nor brands in the tables.
 _SHORT_NAMES = {
     "apap-codeine": "codeine",
@@ -56,9 +77,23 @@ _SHORT_NAMES = {
     "fentora": "fentanyl",
     "msir": "morphine",
 }
+# Brands that are commoner as words or devices than as opioids.
+_NOT_BRANDS = frozenset({"allay", "protex", "vortex"})
+_SHORT_CLASS_NAMES = {
+    "soma": "carisoprodol", "flexeril": "cyclobenzaprine", "robaxin": "methocarbamol", "skelaxin": "metaxalone",
+    "zanaflex": "tizanidine", "lioresal": "baclofen",
+}  # fmt: skip
 _FORMS = (
-    ("transdermal", re.compile(r"\bpatch|transderm|\b72\s*h|mcg\s*/\s*h")),
-    ("injectable", re.compile(r"\binj|\biv\b|intravenous|\bpca\b|syringe|subcutaneous|\bvial\b")),
+    ("transdermal", re.compile(r"\bpatch|transderm|\b72\s*h")),
+    (
+        "injectable",
+        re.compile(
+            r"\binj|\biv\b|intravenous|\bpca\b|syringe|subcutaneous|\bvial\b|intrathecal|epidural|infusion|\bpump\b"
+            r"|\bdrip\b|\bamp(?:ule?|oule)?s?\b|carpuject|preservative|\bpf\b|\d\s*mg\s*/\s*h"
+        ),
+    ),
+    ("transdermal", re.compile(r"mcg\s*/\s*h|mcg per h")),
+    ("implant", re.compile(r"implant")),
     ("film", re.compile(r"\bfilm")),
     ("sublingual", re.compile(r"sublingual|\bsl\b")),
     ("lozenge", re.compile(r"lozenge|lollipop|buccal")),
@@ -67,8 +102,14 @@ _FORMS = (
     ("liquid", re.compile(r"solution|liquid|elixir|syrup|suspension|concentrate|/\s*\d*\s*ml")),
     ("oral", re.compile(r"\btab|\bcap|oral|\bpo\b|\ber\b|\bir\b|\bxr\b|\bsr\b|\bcr\b|\bla\b")),
 )  # fmt: skip
-_RESCUE = re.compile(r"\b(?:naloxone|narcan|kloxxado|rextovy|nalmefene|opvee|zimhi|evzio)\b")
-_NOT_RESCUE = re.compile(r"buprenorphine|pentazocine|oxycodone|suboxone|zubsolv|bunavail")
+_ROUTES = {
+    "transdermal": "transdermal", "injectable": "injectable", "rectal": "rectal", "nasal": "nasal",
+    "film": "transmucosal_film", "sublingual": "transmucosal_tablet_lozenge", "implant": "implant",
+    "lozenge": "transmucosal_tablet_lozenge",
+}  # fmt: skip
+_RESCUE = re.compile(r"\b(?:naloxone|narcan|kloxxado|rextovy|nalmefene|opvee|zimhi|evzio|zurnai)\b")
+# Written on patches, though the coded strength is 12.
+_ALSO_PATCHES = frozenset({Fraction("12.5")})
 
 
 class NameIndex:
@@ -76,122 +117,123 @@ class NameIndex:
 
     def __init__(self, drugs: Iterable[Drug]) -> None:
         self._ingredient: dict[str, str] = dict(_SHORT_NAMES)
-        self._classes: dict[str, frozenset[str]] = {}
+        self._classes: dict[str, tuple[str, frozenset[str]]] = {}
         self._strengths: dict[tuple[str, str], set[Fraction]] = {}
+        self._combinations: dict[tuple[str, frozenset[Fraction]], set[Fraction]] = {}
+        releases: dict[str, set[str]] = {}
         for drug in drugs:
-            self._learn(drug)
+            brands = [brand.lower() for brand in _BRAND.findall(drug.name) if len(brand) > 3]
+            brands = [brand for brand in brands if brand not in _NOT_BRANDS]
+            if "opioid" in drug.classes:
+                self._learn_opioid(drug, brands)
+                for brand in brands:
+                    releases.setdefault(brand, set()).add(drug.release)
+            else:
+                self._learn_other(drug, brands)
+        for name, ingredient in _SHORT_CLASS_NAMES.items():
+            self._classes[name] = self._classes[ingredient]
+        self._extended = {brand for brand, seen in releases.items() if seen - {""} == {"ER"}}
         longest_first = sorted({*self._ingredient, *self._classes}, key=len, reverse=True)
         self._names = re.compile(r"(?<![a-z])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![a-z])")
 
-    def _learn(self, drug: Drug) -> None:
+    def _learn_opioid(self, drug: Drug, brands: list[str]) -> None:
         if drug.ingredient is None:
             return
-        if "opioid" in drug.classes:
-            self._ingredient[drug.ingredient] = drug.ingredient
-            for brand in _BRAND.findall(drug.name):
-                if len(brand) > 3:
-                    self._ingredient.setdefault(brand.lower(), drug.ingredient)
-            if drug.strength is not None and drug.strength_unit:
-                self._strengths.setdefault((drug.ingredient, drug.strength_unit), set()).add(drug.strength)
-        elif "/" not in drug.ingredient and len(drug.ingredient) > 3:
-            known = self._classes.get(drug.ingredient, frozenset())
-            self._classes[drug.ingredient] = known | drug.classes
+        self._ingredient[drug.ingredient] = drug.ingredient
+        for brand in brands:
+            self._ingredient.setdefault(brand, drug.ingredient)
+        if drug.strength is None or not drug.strength_unit:
+            return
+        self._strengths.setdefault((drug.ingredient, drug.strength_unit), set()).add(drug.strength)
+        amounts = frozenset(part.amount for part in drug.components if part.amount is not None)
+        if drug.strength_unit == "mg" and len(amounts) > 1 and drug.is_product:
+            self._combinations.setdefault((drug.ingredient, amounts), set()).add(drug.strength)
+
+    def _learn_other(self, drug: Drug, brands: list[str]) -> None:
+        ingredient = drug.ingredient or ""
+        if len(ingredient) < 4 or not re.fullmatch(r"[a-z -]+", ingredient):
+            return
+        for name in (ingredient, *brands):
+            known = self._classes.get(name, (ingredient, frozenset[str]()))
+            self._classes[name] = known[0], known[1] | drug.classes
 
     def find(self, text: str) -> NamedDrug | None:
         """The drug named in a lower-case text; None when none we track is named."""
-        if _RESCUE.search(text) and not _NOT_RESCUE.search(text):
-            return NamedDrug(
-                Drug("", "NAME", text, "naloxone", classes=frozenset({"naloxone_rescue"})), certain=True
-            )
-        if _NOT_A_DRUG.search(text):
+        if _EQUIVALENT.search(text) or (_TALK.search(text) and not _STATED.search(text)):
             return None
-        names = self._names.findall(text)
+        names = [
+            found[0] for found in self._names.finditer(text) if not _NEGATED.search(text[: found.start()])
+        ]
         opioids = [self._ingredient[name] for name in names if name in self._ingredient]
-        if not opioids:
-            classes = [self._classes[name] for name in names if name in self._classes]
-            if not classes:
-                return None
-            return NamedDrug(
-                Drug(
-                    "", "NAME", text, names[0], classes=frozenset(word for group in classes for word in group)
-                ),
-                certain=True,
-            )
-        return self._opioid(text, opioids)
+        if numbered := _TYLENOL.search(text):
+            opioids = opioids or ["codeine"]
+        if opioids:
+            return self._opioid(text, opioids, names, numbered or _NUMBERED.search(text))
+        if _RESCUE.search(text):
+            drug = Drug("", "NAME", text, "naloxone", classes=frozenset({"naloxone_rescue"}))
+            return NamedDrug(drug, certain=True)
+        others = [self._classes[name] for name in names if name in self._classes]
+        if not others:
+            return None
+        classes = frozenset(word for _, group in others for word in group)
+        return NamedDrug(Drug("", "NAME", text, others[0][0], classes=classes), certain=True)
 
-    def _opioid(self, text: str, opioids: list[str]) -> NamedDrug:
+    def _opioid(
+        self, text: str, opioids: list[str], names: list[str], numbered: re.Match[str] | None
+    ) -> NamedDrug:
         ingredient = opioids[0]
         form = next((name for name, pattern in _FORMS if pattern.search(text)), "")
-        strength, unit = self._strength(text, ingredient, form)
-        category, key, classes = _kind(text, ingredient, form)
-        certain = strength is not None and bool(form) and len(set(opioids)) == 1
-        release = "ER" if re.search(r"\b(?:er|xr|sr|cr|la|extended|12\s*hr|24\s*hr|contin)\b", text) else "IR"
+        only = len(set(opioids)) == 1
+        strength, unit = self._strength(text, ingredient, form) if only else (None, None)
+        if numbered and only and ingredient == "codeine" and form in {"", "oral"}:
+            form, strength, unit = "oral", _CODEINE_NUMBER[numbered[1]], "mg"
+        key = key_of(ingredient, form, text)
+        category, counted, classes = kind_of(ingredient, key)
+        if form == "injectable":
+            category, counted = _injected(ingredient)
+        elif ingredient in _COUGH_OPIOIDS and any(word in text for word in _COUGH):
+            category, counted = "cough_cold_antitussive", "no"
+        sedatives = {
+            c for name in names if name in self._classes for c in self._classes[name][1]
+        } - _NOT_SEDATIVE
+        release = "ER" if _EXTENDED.search(text) or self._extended.intersection(names) else "IR"
         drug = Drug(
             "", "NAME", text, ingredient, strength, unit, (), form, _ROUTES.get(form, "oral"), release, category,
-            "yes" if category == "full_agonist_analgesic" and key else "review", key, frozenset({"opioid", *classes}),
+            counted, key, frozenset({"opioid", *classes, *sedatives}),
         )  # fmt: skip
-        return NamedDrug(drug, certain)
+        return NamedDrug(drug, strength is not None and bool(form))
 
     def _strength(self, text: str, ingredient: str, form: str) -> tuple[Fraction | None, str | None]:
         if form == "transdermal":
-            hourly = [Fraction(number) for number in _PER_HOUR.findall(text)]
-            return (hourly[0], "mcg/h") if len(hourly) == 1 else (None, None)
+            known = self._strengths.get((ingredient, "mcg/h"), set()) | _ALSO_PATCHES
+            hourly = [Fraction(found) for found in _PER_HOUR.findall(text)]
+            return _only(set(hourly or _numbers(text)) & known if len(hourly) < 2 else set(), "mcg/h")
         if liquid := _PER_ML.findall(text):
-            ratios = {Fraction(mg) / Fraction(ml or "1") for mg, ml in liquid}
-            known = ratios & self._strengths.get((ingredient, "mg/mL"), set())
-            return (known.pop(), "mg/mL") if len(known) == 1 else (None, None)
+            ratios = {
+                Fraction(mg) / Fraction(ml) if ml else Fraction(mg) for mg, ml in liquid if Fraction(ml or 1)
+            }
+            return _only(ratios & self._strengths.get((ingredient, "mg/mL"), set()), "mg/mL")
         if form in {"liquid", "injectable"}:
             return None, None
-        numbers = {Fraction(number) for number in _NUMBER.findall(_numbers_apart(text))}
-        if re.search(r"\d\s*(?:mcg|ug)\b", text):
-            numbers = {number / 1000 for number in numbers}
-        known = numbers & self._strengths.get((ingredient, "mg"), set())
-        return (known.pop(), "mg") if len(known) == 1 else (None, None)
+        numbers = _numbers(text)
+        if "mcg" in text or "microgram" in text:
+            numbers = [number / 1000 for number in numbers]
+        whole = self._combinations.get((ingredient, frozenset(numbers)))
+        return _only(whole or set(numbers) & self._strengths.get((ingredient, "mg"), set()), "mg")
 
 
-_ROUTES = {
-    "transdermal": "transdermal", "injectable": "injectable", "rectal": "rectal", "nasal": "nasal",
-    "film": "transmucosal_film", "sublingual": "transmucosal_tablet_lozenge",
-    "lozenge": "transmucosal_tablet_lozenge",
-}  # fmt: skip
+def _only(found: set[Fraction], unit: str) -> tuple[Fraction | None, str | None]:
+    """The one strength there is; several leave a doubt."""
+    return (next(iter(found)), unit) if len(found) == 1 else (None, None)
 
 
-def _numbers_apart(text: str) -> str:
-    """ "5-325mg" becomes "5 325 mg"; fractions of an instruction such as "1/2" go."""
-    apart = re.sub(r"\b1/2\b", " ", text)
-    apart = re.sub(r"(?<=\d)\s*[-/]\s*(?=\d)", " ", apart)
-    return re.sub(r"(?<=\d)(?=mg|mcg|ug)", " ", apart)
+def _numbers(text: str) -> list[Fraction]:
+    """The numbers that may be strengths: those with a unit, or, when there are none, the bare ones."""
+    chains = _WITH_UNIT.findall(text) or _WITHOUT_UNIT.findall(text)
+    return [Fraction(number) for chain in chains for number in re.findall(_ONE, chain)]
 
 
-def _kind(text: str, ingredient: str, form: str) -> tuple[str, str | None, frozenset[str]]:
-    """Category, factor key and further classes of an opioid known by name only."""
-    nothing: frozenset[str] = frozenset()
-    if any(word in text for word in _COUGH):
-        return "cough_cold_antitussive", f"{ingredient}|oral", nothing
-    if form == "injectable":
-        return "injectable_full_agonist", None, nothing
+def _injected(ingredient: str) -> tuple[str, str]:
     if ingredient == "buprenorphine":
-        return _buprenorphine(text, form)
-    if ingredient == "fentanyl":
-        return "full_agonist_analgesic", _FENTANYL_KEYS.get(form), nothing
-    category = "methadone_pain_or_otp" if ingredient == "methadone" else "full_agonist_analgesic"
-    return category, f"{ingredient}|{'rectal' if form == 'rectal' else 'oral'}", nothing
-
-
-_FENTANYL_KEYS = {
-    "transdermal": "fentanyl|transdermal",
-    "lozenge": "fentanyl|buccal_sl_tablet_or_lozenge",
-    "sublingual": "fentanyl|buccal_sl_tablet_or_lozenge",
-    "nasal": "fentanyl|nasal_spray",
-    "film": "fentanyl|film_or_oral_spray",
-}
-
-
-def _buprenorphine(text: str, form: str) -> tuple[str, str | None, frozenset[str]]:
-    """For pain by patch or by the one film made for it; every other form treats opioid use disorder."""
-    pain = frozenset({"buprenorphine_pain"})
-    if form == "transdermal" or "butrans" in text:
-        return "buprenorphine_pain_patch", "buprenorphine|transdermal", pain
-    if "belbuca" in text:
-        return "buprenorphine_pain_buccal_film", "buprenorphine|buccal_film_mcg", pain
-    return "buprenorphine_moud", "buprenorphine|sl_tablet_or_film", frozenset({"moud"})
+        return "buprenorphine_moud_er_injection", "no"
+    return ("methadone_injectable" if ingredient == "methadone" else "injectable_full_agonist"), "no"

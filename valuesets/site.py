@@ -4,104 +4,175 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
 from valuesets.errors import ValueSetError
+from valuesets.kinds import kind_of
 from valuesets.model import Drug
+from valuesets.systems import canonical_code
 
-_NO_DRUGS: Mapping[tuple[str, str], Drug] = {}
-_NO_CODES: Mapping[tuple[str, str], frozenset[str]] = {}
+Key = tuple[str, str]
+_UNITS = ("mg", "mg/mL", "mcg/h", "mg/{actuat}")
+_NO_DRUGS: Mapping[Key, Drug] = {}
+_NO_CODES: Mapping[Key, frozenset[str]] = {}
+_FIELDS = {
+    "drug": {"system", "code", "name", "ingredient", "strength", "unit", "form_key", "dose_form", "route",
+             "release", "classes"},
+    "condition": {"system", "code", "groups"},
+    "observation": {"system", "code", "elements"},
+    "documents": {"agreement_titles"},
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class SiteCodes:
     """Codes by (system, code)."""
 
-    drugs: Mapping[tuple[str, str], Drug] = field(default_factory=lambda: _NO_DRUGS)
-    conditions: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=lambda: _NO_CODES)
-    observations: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=lambda: _NO_CODES)
+    drugs: Mapping[Key, Drug] = field(default_factory=lambda: _NO_DRUGS)
+    conditions: Mapping[Key, frozenset[str]] = field(default_factory=lambda: _NO_CODES)
+    observations: Mapping[Key, frozenset[str]] = field(default_factory=lambda: _NO_CODES)
     document_titles: tuple[str, ...] = ()
     version: str = ""
 
 
-def read_site_codes(path: Path) -> SiteCodes:
-    """Read a site's file.  Raises ValueSetError naming the entry and field that does not fit.
+@dataclass(frozen=True, slots=True)
+class KnownWords:
+    """The words a site's file may use, because the product understands them."""
 
-    [[drug]] system, code, name, ingredient, strength, unit, form_key, classes; [[condition]] system, code,
-    groups; [[observation]] system, code, elements; [documents] agreement_titles.
+    form_keys: Collection[str]
+    groups: Collection[str]
+    elements: Collection[str]
+    classes: Collection[str]
+
+
+def read_site_codes(path: Path, known: KnownWords) -> SiteCodes:
+    """Read a site's file.  Raises ValueSetError naming the file, the entry and the field that does not fit.
+
+    [[drug]] system, code, name, ingredient, strength, unit, form_key, route, release, dose_form, classes;
+    [[condition]] system, code, groups; [[observation]] system, code, elements; [documents] agreement_titles.
     """
     try:
         raw = path.read_bytes()
-        tables = tomllib.loads(raw.decode("utf-8"))
+        tables = tomllib.loads(raw.decode("utf-8"), parse_float=str)
     except OSError:
         raise ValueSetError(f"{path.name} cannot be read. Check the path.") from None
     except ValueError as error:
         raise ValueSetError(f"{path.name} is not TOML: {error}.") from None
-    unknown = tables.keys() - {"drug", "condition", "observation", "documents"}
-    if unknown:
-        raise ValueSetError(f"{path.name}: unknown table {min(unknown)}.")
-    titles = tables.get("documents", {}).get("agreement_titles", [])
+    try:
+        return _site_codes(tables, known, hashlib.sha256(raw).hexdigest()[:12])
+    except ValueSetError as error:
+        raise ValueSetError(f"{path.name}: {error}") from None
+
+
+def _site_codes(tables: Mapping[str, Any], known: KnownWords, version: str) -> SiteCodes:
+    for name in tables:
+        _one_of(name, _FIELDS, "table")
+    documents = tables.get("documents", {})
+    if not isinstance(documents, dict):
+        raise ValueSetError("[documents] is one table; write single brackets.")
+    titles = _Entry("documents", 1, cast("Mapping[str, Any]", documents))
     return SiteCodes(
-        drugs={_key(e, "drug"): _drug(e) for e in _entries(tables, "drug")},
+        drugs={entry.key(): _drug(entry, known) for entry in _entries(tables, "drug")},
         conditions={
-            _key(e, "condition"): _words(e, "condition", "groups") for e in _entries(tables, "condition")
+            entry.key(): entry.words("groups", known.groups) for entry in _entries(tables, "condition")
         },
         observations={
-            _key(e, "observation"): _words(e, "observation", "elements")
-            for e in _entries(tables, "observation")
+            entry.key(): entry.words("elements", known.elements) for entry in _entries(tables, "observation")
         },
-        document_titles=tuple(str(title).lower() for title in titles),
-        version=hashlib.sha256(raw).hexdigest()[:12],
+        document_titles=tuple(sorted(w.lower() for w in titles.words("agreement_titles")))
+        if documents
+        else (),
+        version=version,
     )
 
 
-def _entries(tables: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+class _Entry:
+    """One entry of the file, and how an error speaks of it."""
+
+    def __init__(self, table: str, number: int, values: Mapping[str, Any]) -> None:
+        self.values = values
+        self.label = f"[{table}]" if table == "documents" else f"[[{table}]] number {number}"
+        for name in values:
+            _one_of(name, _FIELDS[table], f"field of {self.label}")
+
+    def text(self, name: str, usual: str | None = None) -> str:
+        value = self.values.get(name, usual)
+        if not isinstance(value, str) or not value.strip():
+            raise ValueSetError(f"{self.label} needs {name} as text.")
+        return value.strip()
+
+    def key(self) -> Key:
+        return canonical_code(self.text("system"), self.text("code"))
+
+    def words(self, name: str, known: Collection[str] | None = None) -> frozenset[str]:
+        value = self.values.get(name)
+        if not isinstance(value, list) or not value:
+            raise ValueSetError(f"{self.label} needs {name} as a list of words.")
+        words = [str(word) for word in cast("list[object]", value)]
+        for word in words if known is not None else ():
+            _one_of(word, known or (), f"word in {name} of {self.label}")
+        return frozenset(words)
+
+    def amount(self, name: str) -> Fraction | None:
+        value = self.values.get(name)
+        if value is None:
+            return None
+        try:
+            found = Fraction(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
+        except (ValueError, ZeroDivisionError):
+            found = None
+        if found is None or found <= 0:
+            raise ValueSetError(f"{self.label} needs {name} as a number above zero.")
+        return found
+
+
+def _entries(tables: Mapping[str, Any], name: str) -> list[_Entry]:
     entries = tables.get(name, [])
     if not isinstance(entries, list):
         raise ValueSetError(f"[[{name}]] is a list of tables; write two brackets.")
-    return cast("list[Mapping[str, Any]]", entries)
+    listed = cast("list[Mapping[str, Any]]", entries)
+    return [_Entry(name, number, entry) for number, entry in enumerate(listed, 1)]
 
 
-def _text(entry: Mapping[str, Any], table: str, name: str) -> str:
-    value = entry.get(name)
-    if not isinstance(value, str) or not value:
-        raise ValueSetError(f"[[{table}]] needs {name} as text.")
-    return value
+def _one_of(word: str, known: Collection[str], what: str) -> None:
+    if word in known:
+        return
+    near = get_close_matches(word, list(known), 1)
+    hint = f"Did you mean {near[0]}?" if near else "See the guide to site codes for those there are."
+    raise ValueSetError(f"{word} is not a known {what}. {hint}")
 
 
-def _key(entry: Mapping[str, Any], table: str) -> tuple[str, str]:
-    return _text(entry, table, "system"), _text(entry, table, "code")
-
-
-def _words(entry: Mapping[str, Any], table: str, name: str) -> frozenset[str]:
-    value = entry.get(name)
-    if not isinstance(value, list) or not value:
-        raise ValueSetError(f"[[{table}]] needs {name} as a list of words.")
-    return frozenset(str(word) for word in cast("list[object]", value))
-
-
-def _drug(entry: Mapping[str, Any]) -> Drug:
-    strength = entry.get("strength")
-    if strength is not None and not isinstance(strength, (int, float, str)):
-        raise ValueSetError("[[drug]] needs strength as a number.")
-    classes = _words(entry, "drug", "classes") if "classes" in entry else frozenset({"opioid"})
+def _drug(entry: _Entry, known: KnownWords) -> Drug:
+    form_key = entry.text("form_key") if "form_key" in entry.values else None
+    if form_key is not None:
+        _one_of(form_key, known.form_keys, f"form_key of {entry.label}")
+    unit = entry.text("unit", "mg")
+    _one_of(unit, _UNITS, f"unit of {entry.label}")
+    classes = entry.words("classes", known.classes) if "classes" in entry.values else frozenset({"opioid"})
     opioid = "opioid" in classes
+    ingredient = entry.text("ingredient").lower()
+    if form_key is not None and form_key.split("|", maxsplit=1)[0] != ingredient:
+        raise ValueSetError(
+            f"{entry.label}: form_key {form_key} belongs to another ingredient than {ingredient}."
+        )
+    category, counted, further = kind_of(ingredient, form_key) if opioid else ("", "n/a", frozenset[str]())
     return Drug(
-        code=_text(entry, "drug", "code"),
+        code=entry.text("code"),
         tty="SITE",
-        name=_text(entry, "drug", "name"),
-        ingredient=_text(entry, "drug", "ingredient").lower(),
-        strength=Fraction(str(strength)) if strength is not None else None,
-        strength_unit=str(entry.get("unit", "mg")),
-        dose_form=str(entry.get("dose_form", "")),
-        route=str(entry.get("route", "oral")),
-        release=str(entry.get("release", "IR")),
-        category=str(entry.get("category", "full_agonist_analgesic" if opioid else "")),
-        counted="yes" if opioid else "n/a",
-        form_key=str(entry["form_key"]) if "form_key" in entry else None,
-        classes=classes,
+        name=entry.text("name"),
+        ingredient=ingredient,
+        strength=entry.amount("strength"),
+        strength_unit=unit if "strength" in entry.values else None,
+        dose_form=entry.text("dose_form") if "dose_form" in entry.values else "",
+        route=entry.text("route", "transdermal" if unit == "mcg/h" else "oral"),
+        release=entry.text("release", "IR"),
+        category=category,
+        counted=counted,
+        form_key=form_key,
+        classes=classes | further,
     )

@@ -8,38 +8,46 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
+from factors import factor_rows
+
 DATA = Path(__file__).resolve().parents[1] / "data"
+VERSION = "2026-11"
 SNOMED = "http://snomed.info/sct"
-FACTOR_TABLES = {
-    "cdc_2022_extended": "cdc-2022",
-    "cdc_guideline_2022": "cdc-2022-strict",
-    "cdc_guideline_2016": "cdc-2016",
-    "cdc_ndc_file_2016": "cms-2017",
-    "cms_2018_02": "cms-2018",
-    "cdc_ndc_file_2018": "cdc-research-2018",
-    "nih_heal_2025": "heal-2025",
-}
 CLASS_NAMES = {
     "opioid_antagonist_rescue": "naloxone_rescue",
     "moud_buprenorphine": "moud",
     "moud_methadone": "moud",
     "moud_naltrexone": "moud",
+    "stimulant": "stimulant_controlled",
 }
-LICENCES = {
-    "opioids.csv": "RxNorm names and codes: NLM terms",
-    "components.csv": "RxNorm names and codes: NLM terms",
-    "classes.csv": "RxNorm names and codes: NLM terms",
-    "ndc.csv": "NDC: US government, public domain",
-    "factors.csv": "single published numbers, each with its source",
-    "conditions.csv": "ICD-10-CM and HCPCS: US government, public domain",
-    "conditions_snomed.csv": "SNOMED CT: affiliate licence needed",
-    "observations.csv": "LOINC: LOINC licence and notice; HCPCS: public domain",
-    "observations_snomed.csv": "SNOMED CT: affiliate licence needed",
+# Sedating ingredients that are judged by themselves, also inside an opioid product.
+OWN_CLASS = {
+    "carisoprodol": ("carisoprodol", "muscle_relaxant"),
+    "butalbital": ("barbiturate",),
+    "meprobamate": ("meprobamate",),
 }
+NLM = "RxNorm names and codes: NLM terms"
+LOINC = "LOINC: LOINC licence and notice; HCPCS: public domain"
+AFFILIATE = "SNOMED CT: affiliate licence needed"
+# File: source, version, licence.
+FILES = {
+    "opioids.csv": ("RxNorm names in public value sets and extracts", "2020-10 to 2025-02", NLM),
+    "components.csv": ("strengths in RxNorm names", "2020-10 to 2025-02", NLM),
+    "classes.csv": ("RxNorm names in public value sets and extracts", "2020-10 to 2025-02", NLM),
+    "ndc.csv": ("CDC files of opioids and other drugs by NDC; NDC to RxNorm pairs", "2016-08 to 2025-06",
+                "NDC: public; see LICENCES.md on CDC's own source"),
+    "factors.csv": ("single published numbers, named in each row", "2014 to 2025", "facts, cited"),
+    "conditions.csv": ("ICD-10-CM; HCPCS level II", "April 2026", "US government, public domain"),
+    "conditions_snomed.csv": ("SNOMED CT codes in public value sets", "2020 to 2025", AFFILIATE),
+    "observations.csv": ("LOINC codes in public value sets and guides; HCPCS", "LOINC 2.74 to 2.80", LOINC),
+    "observations_snomed.csv": ("SNOMED CT codes in public value sets", "2020 to 2025", AFFILIATE),
+}  # fmt: skip
 
 
 def read(folder: Path, name: str) -> list[dict[str, str]]:
@@ -54,38 +62,59 @@ def write(name: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) ->
         writer.writerow(columns)
         writer.writerows(ordered)
     digest = hashlib.sha256((DATA / name).read_bytes()).hexdigest()
-    return {"file": name, "rows": len(ordered), "sha256": digest, "licence": LICENCES[name]}
+    source, version, licence = FILES[name]
+    return {"file": name, "source": source, "version": version, "licence": licence, "rows": len(ordered),
+            "sha256": digest}  # fmt: skip
 
 
-def drug_rows(folder: Path) -> list[dict[str, object]]:
+def plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"
+
+
+def our_unit(amount: str, unit: str) -> tuple[str, str]:
+    """One way to write a strength: mg, mg/mL, mg/{actuat}; patches in mcg/h as labels and factor tables do."""
+    if not amount:
+        return "", ""
+    lowered = unit.lower()
+    if lowered == "mg/h":
+        return plain(Decimal(amount) * 1000), "mcg/h"
+    if lowered in {"mcg", "mcg/spray"}:
+        return plain(Decimal(amount) / 1000), "mg" if lowered == "mcg" else "mg/{actuat}"
+    return amount, {"mg": "mg", "mg/ml": "mg/mL", "mcg/hr": "mcg/h"}.get(lowered, unit)
+
+
+def drug_rows(folder: Path) -> Iterator[dict[str, object]]:
     opioids = read(folder, "opioid_drugs.csv")
-    names = ("rxcui", "tty", "name", "opioid_ingredient", "opioid_strength_value", "opioid_strength_unit",
-             "dose_form", "route_group", "release", "category", "mme_counted", "mme_form_key",
-             "name_source")  # fmt: skip
     columns = ("rxcui", "tty", "name", "ingredient", "strength", "unit", "dose_form", "route", "release",
                "category", "counted", "form_key", "source")  # fmt: skip
-    components = read(folder, "opioid_drug_components.csv")
-    parts = ("rxcui", "seq", "base_ingredient", "strength_value", "strength_unit", "is_opioid")
-    classes = read(folder, "drug_classes.csv")
-    return [
-        write("opioids.csv", columns, (tuple(row[n] for n in names) for row in opioids)),
-        write("components.csv", parts, (tuple(row[n] for n in parts) for row in components)),
-        write(
-            "classes.csv",
-            ("rxcui", "class", "tty", "name", "ingredient", "source"),
-            (
-                (
-                    r["rxcui"],
-                    CLASS_NAMES.get(r["class"], r["class"]),
-                    r["tty"],
-                    r["name"],
-                    r["ingredient"],
-                    r["source"],
-                )
-                for r in classes
-            ),
-        ),
-    ]
+    yield write("opioids.csv", columns, (
+        (r["rxcui"], r["tty"], r["name"], r["opioid_ingredient"],
+         *our_unit(r["opioid_strength_value"], r["opioid_strength_unit"]), r["dose_form"], r["route_group"],
+         r["release"], r["category"], r["mme_counted"], r["mme_form_key"], r["name_source"])
+        for r in opioids
+    ))  # fmt: skip
+    columns = ("rxcui", "seq", "ingredient", "rxcui_of_ingredient", "amount", "unit", "is_opioid")
+    yield write("components.csv", columns, (
+        (r["rxcui"], r["seq"], r["base_ingredient"], r["ingredient_rxcui"],
+         *our_unit(r["strength_value"], r["strength_unit"]), r["is_opioid"])
+        for r in read(folder, "opioid_drug_components.csv")
+    ))  # fmt: skip
+    yield write(
+        "classes.csv", ("rxcui", "class", "tty", "name", "ingredient", "source"), class_rows(folder, opioids)
+    )
+
+
+def class_rows(folder: Path, opioids: list[dict[str, str]]) -> Iterator[tuple[str, ...]]:
+    """Members of the tracked classes, and opioid products that contain a sedating ingredient."""
+    for r in read(folder, "drug_classes.csv"):
+        own = next((OWN_CLASS[word] for word in OWN_CLASS if word in r["name"].lower()), ())
+        for name in {CLASS_NAMES.get(r["class"], r["class"]), *own}:
+            yield r["rxcui"], name, r["tty"], r["name"], r["ingredient"], r["source"]
+    for r in opioids:
+        for word, names in OWN_CLASS.items():
+            if word in r["name"].lower():
+                for name in names:
+                    yield r["rxcui"], name, r["tty"], r["name"], r["opioid_ingredient"], "co-ingredient"
 
 
 def ndc_rows(folder: Path) -> dict[str, object]:
@@ -94,66 +123,82 @@ def ndc_rows(folder: Path) -> dict[str, object]:
     found: dict[str, tuple[str, ...]] = {}
     for row in read(folder, "opioid_ndc.csv"):
         drug = by_rxcui.get(row["rxcui"], {})
-        found[row["ndc11"]] = (
-            row["ndc11"], row["rxcui"] if drug else "", drug.get("opioid_ingredient") or row["cdc_drug"].lower(),
-            row["form"], row["strength_per_unit"], row["uom"], drug.get("mme_form_key", ""), "CDC 2016/2018",
-        )  # fmt: skip
+        ingredient = row["cdc_drug"].lower().removesuffix(" sa").removesuffix(" la")
+        amount, unit = our_unit(row["strength_per_unit"], row["uom"])
+        if ingredient == "butorphanol":  # a metered spray of 0.1 mL of a 10 mg/mL solution
+            amount, unit = "1", "mg/{actuat}"
+        key = drug.get("mme_form_key") or form_key(ingredient, row["form"])
+        found[row["ndc11"]] = (row["ndc11"], row["rxcui"] if drug else "", ingredient, row["form"], amount, unit, key,
+                               "CDC 2016/2018")  # fmt: skip
     for row in read(folder, "opioid_ndc_rxcui.csv"):
         drug = by_rxcui.get(row["rxcui"])
         if drug and not found.get(row["ndc11"], ("", ""))[1]:
             found[row["ndc11"]] = (
                 row["ndc11"], row["rxcui"], drug["opioid_ingredient"], drug["dose_form"],
-                drug["opioid_strength_value"], drug["opioid_strength_unit"], drug["mme_form_key"], "RxNav, 2023-2025",
+                *our_unit(drug["opioid_strength_value"], drug["opioid_strength_unit"]), drug["mme_form_key"],
+                "RxNav, 2023-2025",
             )  # fmt: skip
     for row in read(folder, "other_class_ndc.csv"):
         found.setdefault(
             row["ndc11"],
-            (row["ndc11"], row["rxcui"], row["drug"].lower(), row["form"], row["strength_per_unit"], row["uom"],
-             f"class:{row['class']}", "CDC 2018"),
+            (row["ndc11"], row["rxcui"], row["drug"].lower(), row["form"],
+             *our_unit(row["strength_per_unit"], row["uom"]),
+             f"class:{CLASS_NAMES.get(row['class'], row['class'])}", "CDC 2018"),
         )  # fmt: skip
     columns = ("ndc11", "rxcui", "ingredient", "form", "strength", "unit", "form_key", "source")
     return write("ndc.csv", columns, found.values())
 
 
-def factor_rows(folder: Path) -> dict[str, object]:
-    columns = ("table", "variant", "ingredient", "form_key", "unit", "basis", "above", "up_to", "factor", "status",
-               "source")  # fmt: skip
-    rows = [
-        (FACTOR_TABLES[r["table_id"]], r["variant"], r["ingredient"], r["form_key"], r["dose_unit"], r["basis"],
-         r["dose_low_exclusive"], r["dose_high_inclusive"], r["factor"], r["status"], r["source_1"])
-        for r in read(folder, "mme_factors.csv")
-        if r["table_id"] in FACTOR_TABLES
-    ]  # fmt: skip
-    return write("factors.csv", columns, rows)
+def form_key(ingredient: str, form: str) -> str:
+    """The factor key of a product CDC lists by ingredient and form only; empty where the form leaves a doubt."""
+    lowered = form.lower()
+    if ingredient == "fentanyl":
+        return next(
+            (key for word, key in (("patch", "fentanyl|transdermal"), ("film", "fentanyl|film_or_oral_spray"),
+                                   ("lozenge", "fentanyl|buccal_sl_tablet_or_lozenge"),
+                                   ("tablet", "fentanyl|buccal_sl_tablet_or_lozenge")) if word in lowered),
+            "",
+        )  # fmt: skip
+    if ingredient == "buprenorphine":
+        return next(
+            (f"buprenorphine|{key}" for word, key in (("patch", "transdermal"), ("implant", "implant"),
+                                                      ("subcutaneous", "er_injection"),
+                                                      ("tablet", "sl_tablet_or_film")) if word in lowered),
+            "",
+        )  # fmt: skip
+    if ingredient == "butorphanol":
+        return "butorphanol|nasal"
+    return f"{ingredient}|{'rectal' if 'supposit' in lowered else 'oral'}"
 
 
-def code_rows(folder: Path) -> list[dict[str, object]]:
+def code_rows(folder: Path) -> Iterator[dict[str, object]]:
     conditions = [r for r in read(folder, "conditions.csv") if r["code"] and r["confidence"] != "gap"]
     columns = ("group", "subgroup", "system", "code", "display", "source")
-    pick = [tuple(r[c] for c in columns) for r in conditions]
-    observations = [r for r in read(folder, "observations.csv") if r["confidence"] != "gap"]
+    pick = [tuple(r[c] for c in columns) for r in conditions if not r["code"].startswith("(")]
+    yield write("conditions.csv", columns, (r for r in pick if r[2] != SNOMED))
+    yield write("conditions_snomed.csv", columns, (r for r in pick if r[2] == SNOMED))
+    observations = read(folder, "observations.csv")
+    for row in observations:
+        if row["code"].startswith("(") or not row["code"] or row["system"].startswith("local:"):
+            # Only sites have codes for this element; one organisation's mean nothing elsewhere.
+            row.update(system="", code="", display="", source="no published code found")
     observed = ("element", "system", "code", "display", "result_type", "method", "source")
-    seen = [tuple(r[c] for c in observed) for r in observations if not r["code"].startswith("(")]
-    return [
-        write("conditions.csv", columns, (r for r in pick if r[2] != SNOMED)),
-        write(
-            "conditions_snomed.csv", columns, (r for r in pick if r[2] == SNOMED and not r[3].startswith("("))
-        ),
-        write("observations.csv", observed, (r for r in seen if r[1] != SNOMED)),
-        write("observations_snomed.csv", observed, (r for r in seen if r[1] == SNOMED)),
-    ]
+    seen = [tuple(r[c] for c in observed) for r in observations]
+    yield write("observations.csv", observed, (r for r in seen if r[1] != SNOMED))
+    yield write("observations_snomed.csv", observed, (r for r in seen if r[1] == SNOMED))
 
 
 def main(folder: Path) -> None:
-    files = [*drug_rows(folder), ndc_rows(folder), factor_rows(folder), *code_rows(folder)]
+    columns, rows = factor_rows(read(folder, "mme_factors.csv"))
+    files = [*drug_rows(folder), ndc_rows(folder), write("factors.csv", columns, rows), *code_rows(folder)]
     lines = [
         "# Written by valuesets/build/derive.py.  The loader refuses a file that differs from its line here.",
-        'version = "2026-11"',
+        f'version = "{VERSION}"',
         'source = "public value sets, RxNorm 2020 to 2025, ICD-10-CM April 2026; row sources in each file"',
         "",
     ]
     for file in files:
-        lines += ["[[file]]", *(f"{k} = {v!r}".replace("'", '"') for k, v in file.items()), ""]
+        lines += ["[[file]]", *(f"{key} = {json.dumps(value)}" for key, value in file.items()), ""]
     (DATA / "MANIFEST.toml").write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(f"{file['file']}: {file['rows']} rows" for file in files))
 
