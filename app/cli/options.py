@@ -17,7 +17,9 @@ def _date(text: str) -> date:
         raise typer.BadParameter("write the day as YYYY-MM-DD") from None
 
 
-def _zone(text: str) -> ZoneInfo:
+def _zone(text: str | ZoneInfo) -> ZoneInfo:
+    if isinstance(text, ZoneInfo):  # typer passes a default through the parser too
+        return text
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError):
