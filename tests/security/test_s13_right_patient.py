@@ -1,0 +1,38 @@
+"""S-13: a page of another patient is refused, and a resource of another patient is dropped and reported."""
+
+import re
+
+from app.sandbox.faults import Fault
+from tests.security.world import World
+
+
+async def test_a_page_that_claims_another_patient_is_refused(world: World) -> None:
+    browser = world.browser()
+    address = await browser.open()
+    fingerprint = re.search(
+        r'data-patient="([0-9a-f]{64})"|"([0-9a-f]{64})"', (await browser.get(address)).text
+    )
+    assert fingerprint is not None
+    own = fingerprint[1] or fingerprint[2]
+    assert (await browser.get(f"{address}/content", x_ltot_patient=own)).status_code == 200
+    for other in ("0" * 64, own[:-1], "", own.upper() + "x"):
+        refused = await browser.get(f"{address}/content", x_ltot_patient=other)
+        assert refused.status_code == 403
+        assert "LT-120" in refused.text
+
+
+async def test_fingerprints_of_one_patient_differ_between_hospitals(world: World) -> None:
+    sessions = world.service.sessions
+    assert sessions.fingerprint("north", "p1") != sessions.fingerprint("south", "p1")
+
+
+async def test_a_resource_of_another_patient_is_dropped_and_reported(world: World) -> None:
+    browser = world.browser()
+    address = await browser.open()
+    world.sites["north"].faults.add(Fault("foreign_resource", resource_type="MedicationRequest"))
+    shown = (await browser.get(f"{address}/content", accept="application/json")).json()
+    assert shown["patient"] == world.patient()
+    assert any(issue["code"] == "foreign_patient" for issue in shown["issues"]), shown["issues"]
+    theirs = [issue["ref"] for issue in shown["issues"] if issue["code"] == "foreign_patient"]
+    assert not set(theirs) & {ref for gap in shown["gaps"] for ref in gap["refs"]}
+    assert not set(theirs) & {item["ref"] for item in shown["mme"]["contributions"]}
