@@ -44,7 +44,7 @@ def on(text: str) -> date:
 
 def drug(name: str, *classes: str, ingredient: str | None = None, category: str = "other") -> DrugFact:
     return DrugFact(
-        name, DrugBasis.PRODUCT_CODE, ingredient=ingredient or name.split()[0], category=category,
+        name, DrugBasis.PRODUCT_CODE, ingredient=ingredient or name.split(maxsplit=1)[0], category=category,
         classes=frozenset(classes),
     )  # fmt: skip
 
@@ -56,7 +56,9 @@ OXYCODONE = DrugFact(
 LORAZEPAM = drug("lorazepam 1 mg tab", "benzodiazepine")
 GABAPENTIN = drug("gabapentin 300 mg cap", "gabapentinoid")
 NALOXONE = drug("naloxone 4 mg nasal spray", "naloxone_rescue")
-BUPRENORPHINE_NALOXONE = drug("buprenorphine 8 mg / naloxone 2 mg film", "opioid", "moud", category="oud_treatment")
+BUPRENORPHINE_NALOXONE = drug(
+    "buprenorphine 8 mg / naloxone 2 mg film", "opioid", "moud", category="oud_treatment"
+)
 METHADONE = drug("methadone 10 mg tab", "opioid", category="methadone")
 MORPHINE = drug("morphine 15 mg tab", "opioid", category="analgesic")
 CODEINE = drug("codeine 30 mg tab", "opioid", category="analgesic")
@@ -64,15 +66,15 @@ HYDROCODONE = drug("hydrocodone 10 mg tab", "opioid", category="analgesic")
 ALPRAZOLAM = drug("alprazolam 1 mg tab", "benzodiazepine")
 
 
-def order(what: DrugFact, start: str, days: int | None = 30, **more: object) -> Order:
-    """An active order of four a day, from `start` for `days`."""
+def order(what: DrugFact, begin: str, days: int | None = 30, **more: object) -> Order:
+    """An active order of four a day, from `begin` for `days`."""
     sig = Sig(dose=Amount(Fraction(1), Fraction(1), "unit"), times_low=Fraction(4), times_high=Fraction(4))
     given: dict[str, object] = {
-        "ref": f"MedicationRequest/{what.name.split()[0]}-{start}",
+        "ref": f"MedicationRequest/{what.name.split(maxsplit=1)[0]}-{begin}",
         "drug": what,
         "status": "active",
-        "authored": on(start),
-        "start": on(start),
+        "authored": on(begin),
+        "start": on(begin),
         "sigs": (sig,),
         "quantity": Fraction(4 * days) if days else None,
         "quantity_unit": "unit",
@@ -84,7 +86,7 @@ def order(what: DrugFact, start: str, days: int | None = 30, **more: object) -> 
 
 def fill(what: DrugFact, when: str, days: int = 30, **more: object) -> Fill:
     given: dict[str, object] = {
-        "ref": f"MedicationDispense/{what.name.split()[0]}-{when}",
+        "ref": f"MedicationDispense/{what.name.split(maxsplit=1)[0]}-{when}",
         "drug": what,
         "status": "completed",
         "when": on(when),
@@ -111,7 +113,7 @@ def result(elements: str, when: str | None, value: int | str | None = None, **mo
     """elements: names with blanks between them.  A number is a value, a text is a result."""
     names = frozenset(elements.split())
     given: dict[str, object] = {
-        "ref": f"Observation/{elements.split()[0]}-{when}",
+        "ref": f"Observation/{elements.split(maxsplit=1)[0]}-{when}",
         "elements": names,
         "when": on(when) if when else None,
         "valid": True,
@@ -122,7 +124,9 @@ def result(elements: str, when: str | None, value: int | str | None = None, **mo
     return Result(**(given | more))  # type: ignore[arg-type]
 
 
-def urine(group: str, when: str, text: str, *, method: str = "screen", name: str = "", **more: object) -> Result:
+def urine(
+    group: str, when: str, text: str, *, method: str = "screen", name: str = "", **more: object
+) -> Result:
     """One analyte of a urine drug test."""
     elements = f"udt_result:{group} udt type:qualitative method:{method}"
     ref = f"Observation/udt-{group}-{method}-{when}"
@@ -132,7 +136,7 @@ def urine(group: str, when: str, text: str, *, method: str = "screen", name: str
 def problem(group: str, since: str | None = "2020-01-01", **more: object) -> Problem:
     given: dict[str, object] = {
         "ref": f"Condition/{group}-{since}",
-        "groups": frozenset({group, group.split(":")[0]}),
+        "groups": frozenset({group, group.split(":", maxsplit=1)[0]}),
         "display": group.replace("_", " "),
         "category": "problem-list-item",
         "active": True,
@@ -144,7 +148,9 @@ def problem(group: str, since: str | None = "2020-01-01", **more: object) -> Pro
 
 def agreement(when: str | None, *, current: bool = True) -> Document:
     ref = f"DocumentReference/agreement-{when}"
-    return Document(ref, frozenset({"opioid_treatment_agreement"}), on(when) if when else None, current, "Agreement")
+    return Document(
+        ref, frozenset({"opioid_treatment_agreement"}), on(when) if when else None, current, "Agreement"
+    )
 
 
 def visit(when: str, status: str = "finished") -> Visit:
@@ -152,7 +158,9 @@ def visit(when: str, status: str = "finished") -> Visit:
 
 
 def appointment(when: str, status: str = "booked") -> Visit:
-    return Visit(f"Appointment/{when}", "appointment", on(when), status, "outpatient", "Office visit", "Dr Ada Okafor")
+    return Visit(
+        f"Appointment/{when}", "appointment", on(when), status, "outpatient", "Office visit", "Dr Ada Okafor"
+    )
 
 
 def record(kind: str, when: str, gap: str = "", **more: object) -> Record:
@@ -194,7 +202,13 @@ def dose(current: int | None, *, complete: bool = True, sig_max: int | None = No
         ()
         if complete
         else (
-            Uncounted("MedicationRequest/tramadol", "tramadol", "tramadol 50 mg tab", "no_dose", "no dose is recorded"),
+            Uncounted(
+                "MedicationRequest/tramadol",
+                "tramadol",
+                "tramadol 50 mg tab",
+                "no_dose",
+                "no dose is recorded",
+            ),
         )
     )
     top = Fraction(sig_max) if sig_max is not None else amount

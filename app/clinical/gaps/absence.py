@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.clinical.evaluation import Evidence
+from app.clinical.evaluation import Evidence, Status
 from app.clinical.gaps.case import Case, Finding, unknown
 from app.clinical.words import joined, kind_words
 from fhir_mappings.facts import Facts, Source
@@ -45,6 +45,15 @@ def unreadable(case: Case, kinds: Sequence[str], also: Sequence[str] = (), *past
         return None
     text = reason.text[:1].upper() + reason.text[1:]
     return unknown(text, reason, *past)
+
+
+def only_if_read(finding: Finding, facts: Facts, kinds: Sequence[str], also: Sequence[str] = ()) -> Finding:
+    """A reassuring answer about the newest of something holds only when nothing newer can be missing."""
+    doubt = unproven(facts, kinds, also)
+    if finding.status is not Status.MET or doubt is None:
+        return finding
+    text = f"{finding.text}; a newer one cannot be ruled out: {doubt.text}"
+    return unknown(text, *finding.evidence, doubt, last=finding.last)
 
 
 def absent(facts: Facts, what: str, kinds: Sequence[str], also: Sequence[str] = ()) -> Evidence:

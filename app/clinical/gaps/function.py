@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
 from app.clinical.evaluation import Evidence, Status
-from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, not_applicable, rule
+from app.clinical.gaps.absence import only_if_read, unproven
+from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, not_applicable, rule, unknown
 from app.clinical.gaps.sources import FORMS, RESULTS
 from app.clinical.gaps.timed import Activity, Done, timed
 from app.clinical.records import RecordKind
@@ -89,14 +89,20 @@ def peg_due(case: Case) -> Finding:
 )
 def peg_trend(case: Case) -> Finding:
     """A worse score needs a look until a review is noted; never anything about the dose."""
+    return only_if_read(_trend(case), case.facts, RESULTS, FORMS)
+
+
+def _trend(case: Case) -> Finding:
     scores = peg_scores(case.facts, case.as_of)
+    doubt = unproven(case.facts, RESULTS, FORMS)
+    if len(scores) < 2 and doubt is not None:
+        return unknown(f"A trend cannot be judged: {doubt.text}", doubt)
     if len(scores) < 2:
         return not_applicable(
             "Fewer than two PEG scores read", Evidence("scope", f"PEG scores read: {len(scores)}")
         )
     pair = [
-        Evidence("score", f"PEG {amount(mean)} of {_HIGHEST}", refs, when)
-        for when, mean, refs in _newest_two(scores)
+        Evidence("score", f"PEG {amount(mean)} of {_HIGHEST}", refs, when) for when, mean, refs in scores[-2:]
     ]
     (_, before, _), (when, after, _) = scores[-2:]
     points, percent = case.policy.number("G07", "worse_points"), case.policy.number("G07", "worse_percent")
@@ -106,9 +112,3 @@ def peg_trend(case: Case) -> Finding:
     if not worse or (reviewed is not None and reviewed.on >= when):
         return met(text, *pair, last=when)
     return due_soon(f"{text}: worse, review not recorded", *pair, last=when)
-
-
-def _newest_two(
-    scores: list[tuple[date, Fraction, tuple[str, ...]]],
-) -> Iterable[tuple[date, Fraction, tuple[str, ...]]]:
-    return scores[-2:]

@@ -125,14 +125,15 @@ def naloxone(case: Case) -> Finding:
     if doubt is not None:
         return unknown(f"Rescue naloxone cannot be judged: {doubt.text}", doubt, *hold)
     proof = absent(case.facts, f"rescue naloxone in {lookback} months", ORDERS, _ALSO)
-    combined = _combined(case)
+    notes = [*_combined(case), *_offers_unseen(case)]
+    none = f"{'Not ordered or dispensed' if _offers_unseen(case) else 'None'} in {lookback} months"
     if hold:
-        text = f"None in {lookback} months; {joined(item.text for item in hold)}"
-        return overdue(text, proof, *hold, *combined)
-    text = f"None in {lookback} months; offered to everyone with an opioid"
+        text = f"{none}; {joined(item.text for item in hold)}"
+        return overdue(text, proof, *hold, *notes)
+    text = f"{none}; offered to everyone with an opioid"
     if open_:
-        text = f"None in {lookback} months; not every reason for it could be judged"
-    return due_soon(text, proof, *open_, *combined)
+        text = f"{none}; not every reason for it could be judged"
+    return due_soon(text, proof, *open_, *notes)
 
 
 def _declined(case: Case, hold: list[Evidence]) -> Finding | None:
@@ -147,6 +148,13 @@ def _declined(case: Case, hold: list[Evidence]) -> Finding | None:
         return None
     note = Evidence("declined", "naloxone declined", (last.ref,), last.when)
     return met(f"Declined on {day(last.when)}", note, *hold, due=until, last=last.when)
+
+
+def _offers_unseen(case: Case) -> list[Evidence]:
+    """Offers and refusals are procedures: where those are not connected, only supply can be judged."""
+    if case.facts.source("Procedure").connected:
+        return []
+    return [Evidence("source", "offers and refusals cannot be seen: procedures not connected")]
 
 
 def _combined(case: Case) -> list[Evidence]:

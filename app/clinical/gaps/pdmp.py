@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 
 from app.clinical.evaluation import Evidence
-from app.clinical.gaps.absence import absent, unreadable
+from app.clinical.gaps.absence import absent, only_if_read, unreadable
 from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, not_applicable, overdue, rule
 from app.clinical.gaps.sources import CHECKS, done_events, done_results
 from app.clinical.gaps.timed import Activity, Done, evidence_of, newest, timed
@@ -70,6 +70,10 @@ def _before_order(case: Case, within: int) -> Finding | None:
 )
 def pdmp_result(case: Case) -> Finding:
     """A check without a result needs a look; an unexpected one is overdue once the review time has passed."""
+    return only_if_read(_result(case), case.facts, CHECKS, ("PDMP",))
+
+
+def _result(case: Case) -> Finding:
     last = newest(checks(case), case.as_of)
     if last is None or last.when is None:
         return not_applicable(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from app.clinical.evaluation import Colour, Evidence, Status
-from app.clinical.gaps.absence import unproven
+from app.clinical.gaps.absence import only_if_read, unproven
 from app.clinical.gaps.case import (
     Case,
     Finding,
@@ -91,6 +91,10 @@ def urine_due(case: Case) -> Finding:
 )
 def urine_unexpected(case: Case) -> Finding:
     """Overdue until reviewed; then it needs a look until a definitive test or a noted review settles it."""
+    return only_if_read(_results(case), case.facts, RESULTS, _ALSO)
+
+
+def _results(case: Case) -> Finding:
     start = add_months(case.as_of, -case.policy.number("G04", "lookback_months"))
     found = [one for one in analytes(case.facts, case.policy, case.as_of) if one.when > start]
     reviewed = case.noted(RecordKind.REVIEW, "G04")
