@@ -162,6 +162,9 @@ def _is_of(resource: r.Resource, patient_id: str, reading: _Reading) -> bool:
     """Whether it belongs to the launch's patient; an issue says so when it does not."""
     if resource.resourceType in _SHARED:
         return True
+    link = resource.subject or resource.patient
+    if link is not None and link.reference == f"Patient/{patient_id}":
+        return True
     patients = patients_of(resource)
     if patient_id in patients:
         return True

@@ -43,6 +43,7 @@ _MASKS = frozenset({"error", "masked", "unknown"})
 _OPIOID_WORDS = re.compile(
     r"(?<!non)(?<!non[ -])\b(?:opioids?|opiates?|narcotics?)\b"
     r"(?![\s-]*(?:antagonist|agreement|contract|withdrawal|screen|free|naive|induced|overdose|reversal|rescue|use\b))"
+    r"|\btylenol\W{0,3}(?:#|no\.?|number)\W{0,2}[234]\b"
     r"|\b(?:oxycod|hydrocod|oxymorph|hydromorph|morphin|fentan[iy]l|methadon|tramad|tapentad|bupr[ei]norph|codein"
     r"|meperid|pethid|levorphan|sufentan|remifentan|nalbuph|butorphan|pentazoc|dihydrocod)[a-z]*",
     re.IGNORECASE,
@@ -50,7 +51,7 @@ _OPIOID_WORDS = re.compile(
 _OPIOID_STEMS = {
     "oxycod": "oxycodone", "hydrocod": "hydrocodone", "oxymorph": "oxymorphone", "hydromorph": "hydromorphone",
     "morphin": "morphine", "fentan": "fentanyl", "methadon": "methadone", "tramad": "tramadol",
-    "tapentad": "tapentadol", "bupr": "buprenorphine", "codein": "codeine",
+    "tapentad": "tapentadol", "bupr": "buprenorphine", "codein": "codeine", "tylenol": "codeine",
 }  # fmt: skip
 # Orders whose name is a place-holder: the drug is written elsewhere.
 _PLACEHOLDER = re.compile(
@@ -186,7 +187,7 @@ def _above_product(rxnorm: Sequence[Drug], named: NamedAs, by_name: NamedDrug | 
         coded = None
     if coded is None and name_drug is None:
         return _by_words(named)
-    if coded is not None and (name_drug is None or name_drug.ingredient != coded.ingredient):
+    if coded is not None and (name_drug is None or not _fits(coded, name_drug)):
         return Verdict(
             _fact(coded, named, DrugBasis.INGREDIENT_CODE), _ingredient_notes(rxnorm, coded, name_is_opioid)
         )
@@ -201,6 +202,13 @@ def _above_product(rxnorm: Sequence[Drug], named: NamedAs, by_name: NamedDrug | 
         return Verdict(fact, ((code, f"{what} and its name gives no strength that exists"),))
     code = IssueCode.DRUG_INGREDIENT_ONLY if coded is not None else IssueCode.DRUG_FROM_TEXT
     return Verdict(fact, ((code, f"{what}; strength and form were read from its name"),))
+
+
+def _fits(coded: Drug, named: Drug) -> bool:
+    """Same ingredient; a brand or group code may leave the ingredient open, but not the class."""
+    if coded.ingredient is None:
+        return bool(coded.classes & named.classes)
+    return coded.ingredient == named.ingredient
 
 
 def _coded(rxnorm: Sequence[Drug]) -> Drug | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from fhir_mappings import resources as r
 from fhir_mappings.references import id_of
@@ -29,7 +30,11 @@ def for_opioid_use_disorder(
             reasons.append(r.Concept(text=link.display))
     if any(_OUD_CODE.fullmatch(coding.code.strip()) for reason in reasons for coding in reason.coding):
         return True
-    words = " ".join([text, *_words(reasons)])
+    return _by_words(" ".join([text, *_words(reasons)]))
+
+
+@lru_cache(maxsize=4096)
+def _by_words(words: str) -> bool | None:
     if _FOR_OUD.search(words):
         return True
     return False if _FOR_PAIN.search(words) else None

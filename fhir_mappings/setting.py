@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from functools import lru_cache
 
 from fhir_mappings import resources as r
 from fhir_mappings.facts import DrugFact
@@ -44,11 +44,9 @@ def setting_of(resource: r.MedicationRequest, drug: DrugFact, hospital: frozense
     The category decides; without one, an order of a hospital stay that nobody is to dispense is inpatient.
     Injected opioids are inpatient, except treatment of opioid use disorder; so is whatever runs through a line.
     """
-    routes = [dosage.route for dosage in resource.dosageInstruction if dosage.route is not None]
-    if routes and all(_is(route, _LINE_ROUTES, _LINE_WORDS) for route in routes):
-        return "inpatient"
-    needle = bool(routes) and all(_is(route, _NEEDLE_ROUTES, _NEEDLE_WORDS) for route in routes)
-    if drug.category == "injectable" or (needle and drug.is_opioid and drug.category != "oud_treatment"):
+    ways = {_way(dosage.route) for dosage in resource.dosageInstruction if dosage.route is not None}
+    injected = ways == {"needle"} and drug.is_opioid and drug.category != "oud_treatment"
+    if ways == {"line"} or drug.category == "injectable" or injected:
         return "inpatient"
     words = {coding.code.lower() for concept in resource.category for coding in concept.coding}
     words |= {concept.text.lower() for concept in resource.category}
@@ -76,11 +74,15 @@ def _to_be_dispensed(request: r.DispenseRequest | None) -> bool:
     )
 
 
-def _is(route: r.Concept, codes: frozenset[str], words: re.Pattern[str]) -> bool:
-    if any(coding.code in codes for coding in route.coding):
-        return True
-    return bool(words.search(" ".join(_words(route))))
+def _way(route: r.Concept) -> str:
+    return _way_of(route.text, tuple((coding.code, coding.display) for coding in route.coding))
 
 
-def _words(concept: r.Concept) -> Sequence[str]:
-    return [concept.text, *(coding.display or coding.code for coding in concept.coding)]
+@lru_cache(maxsize=1024)
+def _way_of(text: str, codings: tuple[tuple[str, str], ...]) -> str:
+    """ "line" into a vein, an artery or the spine, "needle" into muscle or skin, else empty."""
+    codes = {code for code, _ in codings}
+    words = " ".join([text, *(display or code for code, display in codings)])
+    if codes & _LINE_ROUTES or _LINE_WORDS.search(words):
+        return "line"
+    return "needle" if codes & _NEEDLE_ROUTES or _NEEDLE_WORDS.search(words) else ""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from fractions import Fraction
+from functools import lru_cache
 
 from fhir_mappings.dates import local_date
 from fhir_mappings.resources import Concept, Repeat, Timing
@@ -123,17 +124,26 @@ def _on_days(rate: _Rate | None, days: int) -> _Rate | None:
 
 def _by_frequency(repeat: Repeat) -> _Rate | None:
     """frequencyMax per shortest period to frequency per longest; a frequency without a period says nothing."""
-    shortest = number_of(repeat.period)
-    unit = _PERIOD_DAYS.get(repeat.periodUnit)
-    if shortest is None or unit is None or shortest <= 0:
+    if repeat.periodUnit not in _PERIOD_DAYS or is_absent(repeat.period):
         return None
-    longest = shortest if is_absent(repeat.periodMax) else number_of(repeat.periodMax)
-    often = Fraction(1) if is_absent(repeat.frequency) else number_of(repeat.frequency)
-    most = often if is_absent(repeat.frequencyMax) else number_of(repeat.frequencyMax)
+    numbers = (repeat.period, repeat.periodMax, repeat.frequency, repeat.frequencyMax)
+    return _rate_of(repeat.periodUnit, *map(bytes, numbers))
+
+
+@lru_cache(maxsize=4096)
+def _rate_of(
+    period_unit: str, period: bytes, period_max: bytes, frequency: bytes, frequency_max: bytes
+) -> _Rate | None:
+    shortest, unit = number_of(period), _PERIOD_DAYS[period_unit]
+    if shortest is None or shortest <= 0:
+        return None
+    longest = shortest if is_absent(period_max) else number_of(period_max)
+    often = Fraction(1) if is_absent(frequency) else number_of(frequency)
+    most = often if is_absent(frequency_max) else number_of(frequency_max)
     if longest is None or often is None or most is None or not 0 < often <= most or longest < shortest:
         return None
     days = shortest * unit
-    peak = most if days > 1 and repeat.periodUnit in {"d", "wk"} else None
+    peak = most if days > 1 and period_unit in {"d", "wk"} else None
     return _Rate(often / (longest * unit), most / days, peak, max(days, Fraction(1)))
 
 

@@ -61,12 +61,12 @@ def exact(text: str) -> Fraction | None:
     return Fraction(text) if _NUMBER.fullmatch(text) else None
 
 
-def number_of(raw: Raw) -> Fraction | None:
+def number_of(raw: Raw | bytes) -> Fraction | None:
     """A JSON number, or one in quotes, as an exact fraction; None when absent or no number."""
     return exact(_written(bytes(raw)))
 
 
-def is_absent(raw: Raw) -> bool:
+def is_absent(raw: Raw | bytes) -> bool:
     """Whether the element was not given at all."""
     return _written(bytes(raw)) in {"", "null"}
 
@@ -85,12 +85,19 @@ def amount_of(quantity: Quantity | None) -> tuple[Fraction | None, str | None]:
 
     The unit is None when it is not one of ours, and empty when the quantity has none.
     """
-    value = value_of(quantity)
-    if quantity is None or value is None:
+    if quantity is None or quantity.comparator:
         return None, None
-    if not quantity.code.strip() and not quantity.unit.strip():
+    return _amount_of(bytes(quantity.value), quantity.code, quantity.unit)
+
+
+@lru_cache(maxsize=8192)
+def _amount_of(raw: bytes, code: str, written: str) -> tuple[Fraction | None, str | None]:
+    value = number_of(raw)
+    if value is None:
+        return None, None
+    if not code.strip() and not written.strip():
         return value, ""
-    unit = unit_of(quantity.code, quantity.unit)
+    unit = unit_of(code, written)
     return (value * 1000, "mg") if unit == "g" else (value, unit)
 
 
