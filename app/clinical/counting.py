@@ -71,7 +71,7 @@ class Counter:
             sig_max=dose.most * factor.factor if dose.most is not None else None,
             method=dose.method,
             arithmetic=f"{dose.arithmetic} × {plain(factor.factor)} = {plain(mme)}",
-            start=date.fromordinal(supply.first),
+            start=None if supply.undated else date.fromordinal(supply.first),
             end=date.fromordinal(supply.last) if supply.known else None,
             prescriber=supply.prescriber,
             prn=dose.prn,

@@ -34,7 +34,7 @@ class Supply:
     covers after early refills were laid end to end (equal to start and its end until then).
     recorded_days, quantity: as recorded, never imputed.  assumed_refills: refills counted without a fill.
     longest: the last day it can last at the least use its directions allow, where its days are worked out from the
-    greatest use.
+    greatest use.  undated: the order has no date, and is taken to begin on the day asked about.
     """
 
     ref: str
@@ -58,6 +58,7 @@ class Supply:
     assumed_refills: int = 0
     ends_by: int | None = None
     longest: int | None = None
+    undated: bool = False
 
     @property
     def known(self) -> bool:
@@ -252,6 +253,7 @@ def _of_order(order: Order, as_of: int) -> Supply:
         assumed_refills=refills,
         ends_by=ends_by if ends_by is not None else _validity(order),
         longest=_longest(order, start, days),
+        undated=order.start is None,
     )
 
 
