@@ -27,7 +27,7 @@ class Outcome(StrEnum):
     EXPECTED_NEGATIVE = "expected, not detected"
     UNEXPECTED_POSITIVE = "unexpected: detected without a matching drug in supply"
     UNEXPECTED_NEGATIVE = "unexpected: not detected although in supply"
-    ASSAY_MAY_MISS = "not detected, but this assay may not detect it; a definitive test can tell"
+    ASSAY_MAY_MISS = "not detected, and the assay may not detect it"
     NEEDS_READING = "needs reading"
     INVALID = "specimen not valid"
 
@@ -113,7 +113,7 @@ _POSITIVE_CODES, _NEGATIVE_CODES = frozenset({"POS", "DET"}), frozenset({"NEG", 
 
 @dataclass(frozen=True, slots=True)
 class Analyte:
-    """One analyte of one specimen, judged.  definitive: by a confirmatory method."""
+    """One analyte of one specimen, judged.  definitive: by a confirmatory method.  drugs: those in supply it is about."""
 
     ref: str
     name: str
@@ -121,6 +121,7 @@ class Analyte:
     outcome: Outcome
     definitive: bool
     text: str
+    drugs: str = ""
 
     @property
     def unexpected(self) -> bool:
@@ -173,16 +174,18 @@ def _assay_of(result: Result) -> Assay | None:
 
 def _judged(result: Result, assay: Assay, when: date, drugs: Sequence[DrugFact]) -> Analyte:
     definitive = "method:confirm" in result.elements
-    outcome, why = _outcome(result, assay, drugs, definitive=definitive)
+    outcome, about = _outcome(result, assay, drugs, definitive=definitive)
     said = result.text or result.interpretation
     how = "definitive" if definitive else "presumptive"
+    why = f" ({about} in supply)" if about else ""
     text = f"{result.display or 'analyte'}: {said or 'no result given'}; {how}; {outcome}{why}"
-    return Analyte(result.ref, result.display, when, outcome, definitive, text)
+    return Analyte(result.ref, result.display, when, outcome, definitive, text, about)
 
 
 def _outcome(
     result: Result, assay: Assay, drugs: Sequence[DrugFact], *, definitive: bool
 ) -> tuple[Outcome, str]:
+    """The outcome, and the names of the drugs in supply that it is about."""
     if _INVALID.search(f"{result.text} {result.interpretation}"):
         return Outcome.INVALID, ""
     detected = _detected(result)
@@ -190,17 +193,14 @@ def _outcome(
         return Outcome.NEEDS_READING, ""
     if detected:
         explained = _names(drugs, assay.explains)
-        if explained:
-            return Outcome.EXPECTED_POSITIVE, f" ({explained} in supply)"
-        return Outcome.UNEXPECTED_POSITIVE, ""
+        return (Outcome.EXPECTED_POSITIVE if explained else Outcome.UNEXPECTED_POSITIVE), explained
     should = [drug for drug in drugs if _matches(drug, assay.detects)]
     if not should:
         return Outcome.EXPECTED_NEGATIVE, ""
-    missed = [drug for drug in should if _matches(drug, assay.screen_misses)]
-    if not definitive and len(missed) == len(should):
-        return Outcome.ASSAY_MAY_MISS, f" ({_names(missed, None)})"
-    seen = should if definitive else [drug for drug in should if drug not in missed]
-    return Outcome.UNEXPECTED_NEGATIVE, f" ({_names(seen, None)})"
+    seen = should if definitive else [drug for drug in should if not _matches(drug, assay.screen_misses)]
+    if not seen:
+        return Outcome.ASSAY_MAY_MISS, _names(should, None)
+    return Outcome.UNEXPECTED_NEGATIVE, _names(seen, None)
 
 
 def _detected(result: Result) -> bool | None:

@@ -269,7 +269,7 @@ TABLES: dict[str, list[Row]] = {
                 order(METHADONE, "2025-05-20"), urine("opiates_general", "2025-06-01", "NEG", name="Opiates")
             ),
             SOON,
-            "assay may not detect",
+            "the assay may not detect methadone",
             colour="yellow",
         ),
         row(

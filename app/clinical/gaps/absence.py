@@ -29,7 +29,7 @@ def unproven(facts: Facts, kinds: Sequence[str], also: Sequence[str] = ()) -> Ev
     places = _places(facts, kinds, also)
     missing = [kind_words(source.kind) for source in places if not source.connected]
     if missing:
-        return Evidence("source", f"No data source: {joined(missing)} not connected")
+        return Evidence("source", f"no data source: {joined(missing)} not connected")
     partial = [source for source in places if not source.complete]
     if not partial:
         return None

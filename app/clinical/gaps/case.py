@@ -11,7 +11,7 @@ from app.clinical.evaluation import Colour, Evidence, Exclusion, Gap, Ltot, Ltot
 from app.clinical.overlaps import Overlap
 from app.clinical.policy import Policy
 from app.clinical.records import Record, RecordKind
-from app.clinical.words import day, joined
+from app.clinical.words import counted, day, joined
 from fhir_mappings.facts import Facts
 
 _PRESENT = frozenset({"buprenorphine", "oud_treatment", "cough_product"})
@@ -124,13 +124,15 @@ def rule(
 
 
 def schedule(policy: Policy, activity: str) -> str:
-    """An interval in words: "every 6 months at low, 3 at moderate and 3 at high risk"."""
+    """An interval in words: "every 6 months at low and every 3 months at high risk"; tiers without one go unnamed."""
     every = policy.intervals[activity]
-    months = [(tier, every.months(tier)) for tier in ("low", "moderate", "high")]
-    if len({number for _, number in months}) == 1 and months[0][1]:
-        return f"every {months[0][1]} months"
-    parts = [f"every {number} months at {tier}" if number else f"not at {tier}" for tier, number in months]
-    return f"{joined(parts)} risk"
+    months = {tier: every.months(tier) for tier in ("low", "moderate", "high")}
+    asked = {tier: counted(number, "month") for tier, number in months.items() if number}
+    if not asked:
+        return "at no risk tier"
+    if len(asked) == len(months) and len(set(asked.values())) == 1:
+        return f"every {asked['low']}"
+    return f"{joined(f'every {number} at {tier}' for tier, number in asked.items())} risk"
 
 
 # Exits

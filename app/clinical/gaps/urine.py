@@ -158,11 +158,19 @@ def _short(one: Analyte) -> str:
 
 def _needs_look(look: list[Analyte]) -> Finding:
     last = look[0].when
-    words = joined(dict.fromkeys(f"{one.name} {one.outcome}" for one in look))
+    words = joined(dict.fromkeys(_look_words(one) for one in look))
     text = f"Results of {day(last)} need a look: {words}"
     if all(one.outcome is Outcome.ASSAY_MAY_MISS for one in look):
         return due_soon(text, *_evidence(look), last=last)
     return unknown(text, *_evidence(look), colour=Colour.YELLOW, last=last)
+
+
+def _look_words(one: Analyte) -> str:
+    if one.outcome is Outcome.ASSAY_MAY_MISS:
+        return (
+            f"{one.name} not detected, but the assay may not detect {one.drugs}; a definitive test can tell"
+        )
+    return f"{one.name} {one.outcome}"
 
 
 def _evidence(found: list[Analyte]) -> tuple[Evidence, ...]:
