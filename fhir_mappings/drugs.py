@@ -43,7 +43,6 @@ _MASKS = frozenset({"error", "masked", "unknown"})
 _OPIOID_WORDS = re.compile(
     r"(?<!non)(?<!non[ -])\b(?:opioids?|opiates?|narcotics?)\b"
     r"(?![\s-]*(?:antagonist|agreement|contract|withdrawal|screen|free|naive|induced|overdose|reversal|rescue|use\b))"
-    r"|\btylenol\W{0,3}(?:#|no\.?|number)\W{0,2}[234]\b"
     r"|\b(?:oxycod|hydrocod|oxymorph|hydromorph|morphin|fentan[iy]l|methadon|tramad|tapentad|bupr[ei]norph|codein"
     r"|meperid|pethid|levorphan|sufentan|remifentan|nalbuph|butorphan|pentazoc|dihydrocod)[a-z]*",
     re.IGNORECASE,
@@ -51,7 +50,7 @@ _OPIOID_WORDS = re.compile(
 _OPIOID_STEMS = {
     "oxycod": "oxycodone", "hydrocod": "hydrocodone", "oxymorph": "oxymorphone", "hydromorph": "hydromorphone",
     "morphin": "morphine", "fentan": "fentanyl", "methadon": "methadone", "tramad": "tramadol",
-    "tapentad": "tapentadol", "bupr": "buprenorphine", "codein": "codeine", "tylenol": "codeine",
+    "tapentad": "tapentadol", "bupr": "buprenorphine", "codein": "codeine",
 }  # fmt: skip
 # Orders whose name is a place-holder: the drug is written elsewhere.
 _PLACEHOLDER = re.compile(
@@ -85,12 +84,13 @@ class Verdict:
 
 
 def names_in(concepts: Iterable[Concept | None], *texts: str) -> NamedAs:
-    """All codings and texts of these concepts, without repeats.
+    """All codings and texts of these concepts, without repeats; the concepts' own words before those of their codes.
 
     masked: the EHR gives a code for "not shown" instead of a drug.
     """
     codings: dict[Key, None] = {}
     words: dict[str, None] = {}
+    displays: set[str] = set()
     absent = False
     for concept in concepts:
         if concept is None:
@@ -100,14 +100,13 @@ def names_in(concepts: Iterable[Concept | None], *texts: str) -> NamedAs:
         for coding in concept.coding:
             if _ABSENT in coding.system:
                 absent = True
-                words.pop(coding.display, None)
                 continue
             codings[coding.system, coding.code.strip()] = None
             # Some systems use the drug's name as its code.
             name = coding.display or (coding.code if re.search("[A-Za-z]{4}", coding.code) else "")
             if name:
-                words[name] = None
-    words.update((text, None) for text in texts if text)
+                displays.add(name)
+    words.update((text, None) for text in (*sorted(displays), *texts) if text)
     if words.keys() <= {"Error"} or (absent and all(word.lower() in _MASKS for word in words)):
         return NamedAs(tuple(codings), (), masked=absent or bool(words))
     return NamedAs(tuple(codings), tuple(words))
