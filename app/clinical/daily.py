@@ -36,20 +36,26 @@ def stretches(
     policy: Policy, terms: Terms, found: Sequence[Supply], first: int, last: int
 ) -> tuple[Stretch, ...]:
     """Only where something is supplied, in order of days.  Supplies that cannot be counted add nothing to a sum."""
+    near = sorted(
+        (s for s in found if s.last >= first and s.first <= last), key=lambda s: (s.first, s.last, s.ref)
+    )
     edges = {first, last + 1}
-    for supply in found:
+    for supply in near:
         edges.update(
             edge for edge in (supply.first, supply.last + 1, *_course_edges(supply)) if first < edge <= last
         )
-    values: dict[tuple[str, int, Fraction], Fraction | None] = {}
+    values = _Values(policy, terms, near)
     steps: list[Stretch] = []
+    here: list[Supply] = []
+    following = 0
     for start, stop in itertools.pairwise(sorted(edges)):
-        here = [s for s in found if s.first <= start <= s.last]
-        if not here:
-            continue
-        counter = Counter(policy, terms, methadone_per_day(here, start))
-        known = [value for s in here if (value := _value(counter, s, start, values)) is not None]
-        steps.append(Stretch(start, stop - 1, sum(known, Fraction(0)) if known else None, len(known)))
+        while following < len(near) and near[following].first <= start:
+            here.append(near[following])
+            following += 1
+        here = [s for s in here if s.last >= start]
+        if here:
+            known = values.on(start, here)
+            steps.append(Stretch(start, stop - 1, sum(known, Fraction(0)) if known else None, len(known)))
     return tuple(steps)
 
 
@@ -67,15 +73,42 @@ def _course_edges(supply: Supply) -> list[int]:
     return edges
 
 
-def _value(
-    counter: Counter, supply: Supply, day: int, known: dict[tuple[str, int, Fraction], Fraction | None]
-) -> Fraction | None:
-    varies = len(supply.sigs) > 1 or any(sig.sequence_day is not None for sig in supply.sigs)
-    key = (supply.ref, day if varies else 0, counter.methadone)
-    if key not in known:
-        found = counter.count(supply, day)
-        known[key] = found.mme if isinstance(found, Contribution) else None
-    return known[key]
+class _Values:
+    """MME of supplies on days.  Refills of one prescription are worked out once."""
+
+    def __init__(self, policy: Policy, terms: Terms, found: Sequence[Supply]) -> None:
+        self._policy, self._terms = policy, terms
+        self._methadone = any(supply.drug.ingredient == "methadone" for supply in found)
+        self._known: dict[tuple[object, ...], list[tuple[Supply, int | None, Fraction | None]]] = {}
+
+    def on(self, day: int, here: Sequence[Supply]) -> list[Fraction]:
+        """What can be counted of these supplies on a day."""
+        methadone = methadone_per_day(here, day) if self._methadone else Fraction(0)
+        found = (self._value(supply, day, methadone) for supply in here)
+        return [value for value in found if value is not None]
+
+    def _value(self, supply: Supply, day: int, methadone: Fraction) -> Fraction | None:
+        varies = len(supply.sigs) > 1 or any(sig.sequence_day is not None for sig in supply.sigs)
+        when = day if varies else None
+        key = (supply.drug.name, supply.drug.ingredient == "methadone" and methadone)
+        alike = self._known.setdefault(key, [])
+        for other, other_day, value in alike:
+            if when == other_day and (other is supply or (when is None and _same_dose(other, supply))):
+                return value
+        found = Counter(self._policy, self._terms, methadone).count(supply, day)
+        value = found.mme if isinstance(found, Contribution) else None
+        alike.append((supply, when, value))
+        return value
+
+
+def _same_dose(one: Supply, other: Supply) -> bool:
+    return (
+        one.quantity == other.quantity
+        and one.recorded_days == other.recorded_days
+        and one.drug == other.drug
+        and one.sigs == other.sigs
+        and one.quantity_unit == other.quantity_unit
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,14 +79,14 @@ def supplies(facts: Facts, wanted: Callable[[DrugFact], bool], as_of: int) -> li
     without any date stands for an unknown supply that may last today.
     """
     orders = _without_repeats(
-        o for o in facts.orders if prescribed(o) and wanted(o.drug) and _dated_or_active(o)
+        o for o in facts.orders if wanted(o.drug) and prescribed(o) and _dated_or_active(o)
     )
-    not_home = {o.ref for o in facts.orders if o.setting != "outpatient" or o.do_not_perform}
-    fills = _without_repeated_fills(
-        f
-        for f in facts.fills
-        if f.when is not None and f.status in _COUNTED_FILLS and wanted(f.drug) and f.order not in not_home
-    )
+    fills = [f for f in facts.fills if wanted(f.drug) and f.when is not None and f.status in _COUNTED_FILLS]
+    if not orders and not fills:
+        return []
+    if fills:
+        not_home = {o.ref for o in facts.orders if o.setting != "outpatient" or o.do_not_perform}
+        fills = _without_repeated_fills(f for f in fills if f.order not in not_home)
     by_ref = {order.ref: order for order in orders}
     links = _links(orders, fills)
     linked = set(links.values())
@@ -118,15 +118,25 @@ def _same_drug(one: DrugFact, other: DrugFact) -> bool:
 
 def _without_repeats(orders: Iterable[Order]) -> list[Order]:
     """Some EHRs send one prescription twice (as original-order and order): alike in everything, it counts once."""
+    same_day: dict[tuple[str | None, date | None], list[Order]] = {}
+    for order in orders:
+        same_day.setdefault((order.drug.ingredient, order.start), []).append(order)
+    kept: list[Order] = []
+    for group in same_day.values():
+        kept += group if len(group) == 1 else _distinct(group)
+    return kept
+
+
+def _distinct(orders: Iterable[Order]) -> Iterable[Order]:
     seen: dict[tuple[object, ...], Order] = {}
     for order in sorted(orders, key=lambda o: (o.intent != "order", o.ref)):
         drug = order.drug
         key = (
-            drug.ingredient, drug.strength, drug.release, drug.name if drug.strength is None else "", order.start,
-            order.quantity, order.supply_days, order.sigs, order.sig_text, order.prescriber, order.status,
+            drug.strength, drug.release, drug.name if drug.strength is None else "", order.quantity,
+            order.supply_days, order.sigs, order.sig_text, order.prescriber, order.status,
         )  # fmt: skip
         seen.setdefault(key, order)
-    return list(seen.values())
+    return seen.values()
 
 
 def _without_repeated_fills(fills: Iterable[Fill]) -> list[Fill]:
@@ -203,7 +213,7 @@ def _of_fill(fill: Fill, order: Order | None) -> Supply:
         quantity=quantity,
         quantity_unit=fill.quantity_unit,
         recorded_days=recorded,
-        status=order.status if order else "completed",
+        status=order.status if order else "unknown",
         filled=True,
         prescriber=fill.prescriber or (order.prescriber if order else ""),
         order=order.ref if order else fill.order,
@@ -364,4 +374,6 @@ def _in_units(drug: DrugFact, amount: Fraction, unit: str, dispensed: str) -> Fr
 
 def moved(supply: Supply, first: int, last: int) -> Supply:
     """The same supply on other days."""
+    if (first, last) == (supply.first, supply.last):
+        return supply
     return replace(supply, first=first, last=last)

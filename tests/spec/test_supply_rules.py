@@ -86,6 +86,8 @@ RULES = (
     Rule("an active order without a date may last today", chart(order("1", OXY, None, QID)), 0, 60),
     Rule("an active order without date, dose and quantity is unknown, not zero", chart(order("1", OXY, None)),
          0, None, whole=False),
+    Rule("a fill without days, quantity and directions is unknown, not zero", chart(fill("1", OXY, date(2025, 1, 15))),
+         0, None, whole=False),
     Rule("a reported home medication that a prescription explains is left aside",
          chart(order("1", OXY, START, QID, **TABLETS),
                order("2", OXY_5, date(2025, 1, 10), reported=True, intent="plan")), 20, 60),
