@@ -24,7 +24,8 @@ class Overlap:
     """One class of sedating drug beside the opioid.
 
     days: days with both in the window; None when a supply without known days may overlap.
-    now: whether both may be in use on the day asked about.  outside: a part was prescribed elsewhere.
+    now: whether both may be in use on the day asked about.  doubtful: an active order without known days is so old
+    that it may have ended.  outside: a part was prescribed elsewhere.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Overlap:
     last: date | None
     refs: tuple[str, ...]
     now: bool
+    doubtful: bool
     outside: bool
 
     @property
@@ -72,56 +74,77 @@ def laid_out(facts: Facts, policy: Policy, as_of: date, wanted: Callable[[DrugFa
     return lay_out(supplies(facts, wanted, as_of.toordinal()), policy.ltot.carry_cap_days)
 
 
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """How one group of drugs is in use: on known days, open-ended, or perhaps ended long ago."""
+
+    days: frozenset[int]
+    known: tuple[Supply, ...]
+    open: tuple[Supply, ...]
+    stale: tuple[Supply, ...]
+    reported: tuple[Order, ...]
+
+    @property
+    def present(self) -> bool:
+        return bool(self.days or self.open or self.reported)
+
+
+def _use(facts: Facts, policy: Policy, as_of: date, days: range, wanted: Callable[[DrugFact], bool]) -> _Use:
+    timeline = laid_out(facts, policy, as_of, wanted)
+    undated = [s for s in timeline.unknown if not s.filled and s.status in _IN_USE]
+    oldest = as_of.toordinal() - policy.mme.stale_after_days
+    reported = tuple(o for o in facts.orders if o.reported and o.status in {"active", ""} and wanted(o.drug))
+    return _Use(
+        days=_days(timeline.covering, days),
+        known=tuple(s for s in timeline.covering if _days([s], days)),
+        open=tuple(s for s in undated if s.start > oldest),
+        stale=tuple(s for s in undated if s.start <= oldest),
+        reported=reported,
+    )
+
+
 def overlaps(facts: Facts, policy: Policy, as_of: date) -> tuple[Overlap, ...]:
     """Every class of sedating drug in supply together with an opioid within the policy's look-back."""
-    opioids = laid_out(facts, policy, as_of, taken_opioid)
     window = policy.number("G14", "lookback_days")
     days = range(as_of.toordinal() - window + 1, as_of.toordinal() + 1)
-    opioid_days = _days(opioids.covering, days)
-    open_opioid = bool(_open(opioids.unknown) or _reported(facts, taken_opioid))
-    found = (
-        _overlap(kind, facts, policy, as_of, days, opioid_days, open_opioid=open_opioid)
-        for kind in (*SEDATIVES, *LESS_SEDATING)
-    )
-    return tuple(one for one in found if one is not None)
+    opioid = _use(facts, policy, as_of, days, taken_opioid)
+    if not opioid.present and not opioid.stale:
+        return ()
+    found: list[Overlap] = []
+    for kind in (*SEDATIVES, *LESS_SEDATING):
+        drug = _use(facts, policy, as_of, days, lambda drug, kind=kind: sedating_class(drug) == kind)
+        one = _overlap(kind, opioid, drug, days)
+        found += [one] if one is not None else []
+    return tuple(found)
 
 
-def _overlap(
-    kind: str,
-    facts: Facts,
-    policy: Policy,
-    as_of: date,
-    days: range,
-    opioid_days: frozenset[int],
-    *,
-    open_opioid: bool,
-) -> Overlap | None:
-    def wanted(drug: DrugFact) -> bool:
-        return sedating_class(drug) == kind
-
-    timeline = laid_out(facts, policy, as_of, wanted)
-    known = [s for s in timeline.covering if _days([s], days)]
-    together = sorted(_days(known, days) & opioid_days)
-    undated = _open(timeline.unknown)
-    reported = _reported(facts, wanted)
-    may_overlap = (bool(undated or reported) and bool(opioid_days or open_opioid)) or (
-        bool(known) and open_opioid
-    )
-    if not together and not may_overlap:
+def _overlap(kind: str, opioid: _Use, drug: _Use, days: range) -> Overlap | None:
+    together = sorted(drug.days & opioid.days)
+    undated, opioid_undated = bool(drug.open or drug.reported), bool(opioid.open or opioid.reported)
+    may = (undated and opioid.present) or (drug.present and opioid_undated)
+    doubtful = bool(drug.stale) or (drug.present and bool(opioid.stale))
+    if not together and not may and not doubtful:
         return None
-    part = [s for s in known if not together or _days([s], days) & opioid_days]
-    drugs = [s.drug for s in (*part, *undated)] + [order.drug for order in reported]
-    today = as_of.toordinal()
+    part = [s for s in drug.known if not together or _days([s], days) & opioid.days]
+    sources = (*part, *drug.open, *drug.stale)
     return Overlap(
         kind=kind,
-        drugs=tuple(sorted({drug.ingredient or drug.name for drug in drugs})),
+        drugs=tuple(
+            sorted(
+                {
+                    d.ingredient or d.name
+                    for d in (*(s.drug for s in sources), *(o.drug for o in drug.reported))
+                }
+            )
+        ),
         days=len(together) if together else None,
         window_days=len(days),
         first=date.fromordinal(together[0]) if together else None,
         last=date.fromordinal(together[-1]) if together else None,
-        refs=tuple(sorted({s.ref for s in (*part, *undated)} | {order.ref for order in reported})),
-        now=bool(together and together[-1] == today) or may_overlap,
-        outside=any(s.outside for s in (*part, *undated)),
+        refs=tuple(sorted({s.ref for s in sources} | {order.ref for order in drug.reported})),
+        now=bool(together and together[-1] == days.stop - 1) or may,
+        doubtful=doubtful,
+        outside=any(s.outside for s in sources),
     )
 
 
@@ -129,13 +152,3 @@ def _days(found: Iterable[Supply], days: range) -> frozenset[int]:
     return frozenset(
         day for s in found for day in range(max(s.first, days.start), min(s.last, days.stop - 1) + 1)
     )
-
-
-def _open(found: Iterable[Supply]) -> list[Supply]:
-    """Supplies without known days that may still last."""
-    return [s for s in found if not s.filled and s.status in _IN_USE]
-
-
-def _reported(facts: Facts, wanted: Callable[[DrugFact], bool]) -> list[Order]:
-    """Home medications as told: taken, but for how long nobody wrote down."""
-    return [o for o in facts.orders if o.reported and o.status in {"active", ""} and wanted(o.drug)]

@@ -69,11 +69,11 @@ def risk(
 def _tier(high: list[str], moderate: list[str], missing: list[str]) -> Risk:
     if high:
         return Risk("high", tuple(high + moderate))
-    gap = (f"not tierable: needs {joined(missing)}",) if missing else ()
+    gap = (f"it needs {joined(missing)}",) if missing else ()
     if moderate:
         return Risk("moderate", (*moderate, *(f"not known: {joined(missing)}" for _ in gap)))
     if missing:
-        return Risk("unknown", (*gap, "the moderate schedule is used"))
+        return Risk("unknown", (*gap, "the moderate schedule is used until then"))
     return Risk("low", ("no factor of a higher tier; ORT, MME, PDMP and urine drug test are known",))
 
 

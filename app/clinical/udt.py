@@ -113,7 +113,10 @@ _POSITIVE_CODES, _NEGATIVE_CODES = frozenset({"POS", "DET"}), frozenset({"NEG", 
 
 @dataclass(frozen=True, slots=True)
 class Analyte:
-    """One analyte of one specimen, judged.  definitive: by a confirmatory method.  drugs: those in supply it is about."""
+    """One analyte of one specimen, judged.
+
+    definitive: by a confirmatory method.  drugs: those in supply that the outcome is about.
+    """
 
     ref: str
     name: str
@@ -178,8 +181,18 @@ def _judged(result: Result, assay: Assay, when: date, drugs: Sequence[DrugFact])
     said = result.text or result.interpretation
     how = "definitive" if definitive else "presumptive"
     why = f" ({about} in supply)" if about else ""
-    text = f"{result.display or 'analyte'}: {said or 'no result given'}; {how}; {outcome}{why}"
-    return Analyte(result.ref, result.display, when, outcome, definitive, text, about)
+    name = _short(result)
+    text = f"{name}: {said or 'no result given'}; {how}; {outcome}{why}"
+    return Analyte(result.ref, name, when, outcome, definitive, text, about)
+
+
+def _short(result: Result) -> str:
+    """The analyte without the laboratory's phrase for specimen and method."""
+    name = re.split(r" \[| Ur\b|, urine| in urine", result.display, maxsplit=1, flags=re.IGNORECASE)[
+        0
+    ].strip()
+    mixed = name != name.capitalize() and name.upper() != name
+    return (name.lower() if mixed else name) or "analyte"
 
 
 def _outcome(

@@ -203,6 +203,23 @@ TABLES: dict[str, list[Row]] = {
             OVERDUE,
             "prescribed elsewhere",
         ),
+        row(
+            "lorazepam of last year still active on the list, days not known",
+            case(OPIOID, order(LORAZEPAM, "2024-06-01", None)),
+            UNKNOWN,
+            "whether both are still taken is not known",
+            colour="yellow",
+        ),
+        row(
+            "lorazepam in supply, opioid of last year still active on the list",
+            case(
+                order(OXYCODONE, "2024-06-01", None),
+                order(LORAZEPAM, "2025-06-01"),
+                mme=dose(0, flags=("stale_order",)),
+            ),
+            UNKNOWN,
+            "whether both are still taken is not known",
+        ),
         row("no sedating drug, all read", case(OPIOID), NOT, "No sedating drug"),
         row("no sedating drug, orders did not load", case(OPIOID, failed="MedicationRequest"), UNKNOWN),
         row("no sedating drug, fills did not load", case(OPIOID, failed="MedicationDispense"), UNKNOWN),
@@ -214,6 +231,12 @@ TABLES: dict[str, list[Row]] = {
         ),
     ],
     "G15": [
+        row(
+            "an opioid of last year still active on the list",
+            case(mme=dose(0, flags=("stale_order",))),
+            UNKNOWN,
+            "may still be in use",
+        ),
         row("60 MME, no review", case(mme=60), SOON, "60 MME a day", colour="yellow"),
         row("exactly 50 MME", case(mme=50), SOON),
         row(
@@ -325,6 +348,13 @@ TABLES: dict[str, list[Row]] = {
             colour="yellow",
         ),
         row("buprenorphine only", case(mme=ONLY_BUPRENORPHINE), MET, "no MME factor"),
+        row(
+            "an opioid of last year still active on the list",
+            case(mme=dose(0, flags=("stale_order",))),
+            UNKNOWN,
+            "in use or ended?",
+            colour="yellow",
+        ),
         row(
             "60 computed, 90 documented 1 Jun 2025",
             case(result("mme_documented", "2025-06-01", 90), mme=60),
@@ -491,6 +521,20 @@ TABLES: dict[str, list[Row]] = {
         row("no opioid in use", case(problem("respiratory_disease"), mme=NO_OPIOID, ltot="no"), NOT),
     ],
     "G30": [
+        row(
+            "40 MME held, 80 for ten days in May, 40 now",
+            case(
+                mme=dose(
+                    40,
+                    timeline=(
+                        (date(2023, 6, 16), Fraction(40)),
+                        (date(2025, 5, 1), Fraction(80)),
+                        (date(2025, 5, 11), Fraction(40)),
+                    ),
+                )
+            ),
+            NOT,
+        ),
         row(
             "60 to 30 MME on 1 Jun, nothing since",
             case(visit("2025-05-20"), mme=FELL),

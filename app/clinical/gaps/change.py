@@ -26,8 +26,8 @@ _ONE_BY_ONE = ("fibromyalgia", "headache", "chronic_low_back_pain")
     "fast fall of the dose",
     scope=Scope.EVERYONE,
     safety=True,
-    sentence="After a fall of {fall_percent} % or more within {within_days} days, or an end of supply for "
-    "{contact_days} days, there is a plan or a contact: fast falls do harm.",
+    sentence="After a fall by {fall_percent} % or more from a dose held for {held_days} days within {within_days} "
+    "days, or an end of supply for {contact_days} days, there is a plan or a contact: fast falls do harm.",
     source="FDA safety communication 9 Apr 2019; Agnoli 2021; limits are this project's choice",
 )
 def fast_fall(case: Case) -> Finding:
@@ -38,17 +38,17 @@ def fast_fall(case: Case) -> Finding:
         )
     numbers = case.policy.gaps["G30"].numbers
     start = case.as_of - timedelta(days=numbers["within_days"])
-    before, now = _highest(case, start), case.mme.current
+    before, now = _held(case, start), case.mme.current
     if now is None or before is None or not case.mme.complete:
         return unknown("A fall cannot be judged: the MME is not known throughout", *mme_evidence(case.mme))
     points = [
-        Evidence("mme", f"up to {amount(before)} MME a day", when=start),
+        Evidence("mme", f"held before: {amount(before)} MME a day", when=start),
         Evidence("mme", f"{amount(now)} MME a day", when=case.as_of),
     ]
     fell = before > 0 and (before - now) * 100 >= before * numbers["fall_percent"]
     waiting = now == 0 and (case.ltot.uncovered_days or 0) < numbers["contact_days"]
     if not fell or waiting:
-        text = f"{amount(before)} MME a day at most since {day(start)}, {amount(now)} today"
+        text = f"{amount(before)} MME a day held since {day(start)}, {amount(now)} today"
         return not_applicable(text, *points)
     since = max(
         (when for when, value in case.mme.timeline if value is not None and value < before), default=start
@@ -57,12 +57,17 @@ def fast_fall(case: Case) -> Finding:
     return _answered(case, text, points, since)
 
 
-def _highest(case: Case, start: date) -> Fraction | None:
-    """The highest MME from a day on; None where the timeline does not say."""
-    values = [value for when, value in case.mme.timeline if start < when <= case.as_of]
-    values.append(mme_on(case.mme, start))
-    known = [value for value in values if value is not None]
-    return max(known) if len(known) == len(values) else None
+def _held(case: Case, start: date) -> Fraction | None:
+    """The highest MME held for the rule's days since `start`; None where the timeline does not say.
+
+    A short peak, such as a fill picked up before the last ran out, is no dose held.
+    """
+    days = (case.as_of - start).days
+    values = [mme_on(case.mme, start + timedelta(days=number)) for number in range(days + 1)]
+    known = sorted((value for value in values if value is not None), reverse=True)
+    if len(known) < len(values):
+        return None
+    return known[min(case.policy.number("G30", "held_days"), len(known)) - 1]
 
 
 def _answered(case: Case, text: str, points: list[Evidence], since: date) -> Finding:

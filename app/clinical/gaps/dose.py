@@ -80,6 +80,8 @@ def _below_lower(case: Case) -> Finding | None:
     mme, lower = case.mme, case.policy.mme.thresholds[0]
     if mme.current is not None and mme.current >= lower:
         return None
+    if mme.current == 0 and case.opioid_in_use is None:
+        return unknown("An opioid on the list may still be in use; its dose is not known", *mme_evidence(mme))
     if mme.current is None and mme.complete is False:
         return unknown("Whether the dose reaches a mark cannot be told", *mme_evidence(mme))
     if not mme.complete:
@@ -219,6 +221,9 @@ def mme_known(case: Case) -> Finding:
         return unknown(
             f"{mme_words(mme)[:1].upper()}{mme_words(mme)[1:]}; {why}", *lines, colour=Colour.YELLOW
         )
+    if mme.current == 0:
+        text = "An opioid on the list may still be in use, although its supply has run out: in use or ended?"
+        return unknown(text, *lines, colour=Colour.YELLOW)
     return _documented(case, lines) or met(f"{amount(mme.current)} MME a day, every opioid counted", *lines)
 
 

@@ -114,7 +114,7 @@ def risk_tier(case: Case) -> Finding:
         Evidence("risk", case.risk.tier)
     ]
     if case.risk.tier == "unknown":
-        return due_soon(f"Not known: {joined(case.risk.reasons)}", *evidence)
+        return due_soon(f"Not known: {'; '.join(case.risk.reasons)}", *evidence)
     noted = case.noted(RecordKind.TIER)
     computed = next(
         (r.removeprefix("computed: ") for r in case.risk.reasons if r.startswith("computed: ")), None

@@ -17,11 +17,11 @@ from fhir_mappings.facts import DrugFact
 _ALSO = ("MedicationDispense", "MedicationStatement", "Procedure", "Communication")
 _VOID = frozenset({"cancelled", "entered-in-error", "draft", "not-taken", "declined", "preparation"})
 _CONDITIONS = {
-    "opioid_use_disorder": "opioid use disorder on record",
-    "other_substance_use_disorder": "substance use disorder on record",
-    "alcohol_use_disorder": "alcohol use disorder on record",
-    "opioid_overdose": "overdose on record",
-    "other_overdose": "overdose on record",
+    "opioid_use_disorder": "opioid use disorder",
+    "other_substance_use_disorder": "substance use disorder",
+    "alcohol_use_disorder": "alcohol use disorder",
+    "opioid_overdose": "overdose in the past",
+    "other_overdose": "overdose in the past",
     "sleep_apnea": "sleep-disordered breathing",
     "renal_impairment": "kidney disease",
     "hepatic_impairment": "liver disease",
@@ -69,6 +69,9 @@ def triggers(case: Case) -> tuple[list[Evidence], list[Evidence]]:
     elif largest is None or not mme.complete:
         open_.append(Evidence("trigger", mme_words(mme)))
     hold += [Evidence("trigger", o.text, o.refs, o.last) for o in case.overlaps if o.sedative and o.now]
+    open_ += [
+        Evidence("trigger", o.text, o.refs) for o in case.overlaps if o.sedative and o.doubtful and not o.now
+    ]
     hold += condition_evidence(case)
     doubt = unproven(case.facts, PROBLEMS)
     open_ += [doubt] if doubt else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.clinical.evaluation import Evidence
+from app.clinical.evaluation import Colour, Evidence
 from app.clinical.gaps.absence import absent, unproven
 from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, not_applicable, overdue, rule, unknown
 from app.clinical.gaps.sources import ORDERS, OTHER_DRUG_SOURCES
@@ -28,6 +28,10 @@ def sedatives(case: Case) -> Finding:
     strong = [one for one in current if one.sedative]
     if not current and doubt is not None:
         return unknown(f"Sedatives cannot be judged: {doubt.text}", doubt, *evidence)
+    doubtful = [one for one in case.overlaps if one.doubtful]
+    if not current and doubtful:
+        text = "; ".join(one.text for one in doubtful)
+        return unknown(f"{text}; whether both are still taken is not known", *evidence, colour=Colour.YELLOW)
     if not case.overlaps:
         return not_applicable("No sedating drug with the opioid", _none(case))
     if not current:

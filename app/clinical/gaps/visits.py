@@ -119,4 +119,5 @@ def missed_visits(case: Case) -> Finding:
     if doubt is not None:
         return unknown(doubt.text[:1].upper() + doubt.text[1:], doubt, *evidence)
     proof = absent(case.facts, "further missed visit" if missed else "missed visit", BOOKINGS)
-    return met(f"{counted(len(missed), 'visit')} missed since {day(start)}", proof, *evidence)
+    said = counted(len(missed), "visit") if missed else "No visit"
+    return met(f"{said} missed since {day(start)}", proof, *evidence)

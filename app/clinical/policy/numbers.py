@@ -41,7 +41,7 @@ GAP_NUMBERS: dict[str, dict[str, int]] = {
     "G27": {},
     "G28": {},
     "G29": {"visit_days": 28},
-    "G30": {"fall_percent": 15, "within_days": 60, "contact_days": 7},
+    "G30": {"fall_percent": 15, "within_days": 60, "held_days": 14, "contact_days": 7},
     "G31": {"before_days": 30},
     "G32": {},
     "G34": {},

@@ -1,0 +1,158 @@
+"""Urine drug tests: what is read as detected, what never is, and how a result is named."""
+
+import pytest
+
+from app.clinical.policy import Policy
+from app.clinical.udt import Outcome, analytes, is_result, summary
+from fhir_mappings.facts import Result
+from tests.gaps.build import (
+    ALPRAZOLAM,
+    AS_OF,
+    CODEINE,
+    HYDROCODONE,
+    MORPHINE,
+    OXYCODONE,
+    chart,
+    fill,
+    order,
+    result,
+    urine,
+)  # fmt: skip
+
+
+def outcome(one: Result, *items) -> Outcome:
+    found = analytes(chart(one, *items), Policy(), AS_OF)
+    assert len(found) == 1
+    return found[0].outcome
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "POS",
+        "Positive",
+        "POSITIVE (presumptive)",
+        "Presumptive positive",
+        "Detected",
+        "DETECTED",
+        ">500 ng/mL",
+    ],
+)
+def test_words_read_as_detected(text: str) -> None:
+    assert outcome(urine("cocaine", "2025-06-01", text)) is Outcome.UNEXPECTED_POSITIVE
+
+
+@pytest.mark.parametrize(
+    "text", ["NEG", "Negative", "Not Detected", "None detected", "none detected", "ND", "Absent", "<50 ng/mL"]
+)
+def test_words_read_as_not_detected(text: str) -> None:
+    assert outcome(urine("cocaine", "2025-06-01", text)) is Outcome.EXPECTED_NEGATIVE
+
+
+@pytest.mark.parametrize(
+    "text", ["", "see comment", "312", "312 ng/mL", "pending", "borderline", "indeterminate", "1+"]
+)
+def test_whatever_else_is_written_needs_reading(text: str) -> None:
+    assert outcome(urine("cocaine", "2025-06-01", text)) is Outcome.NEEDS_READING
+
+
+def test_a_code_of_interpretation_is_read_where_there_is_no_text() -> None:
+    assert outcome(urine("cocaine", "2025-06-01", "", interpretation="POS")) is Outcome.UNEXPECTED_POSITIVE
+    assert outcome(urine("cocaine", "2025-06-01", "", interpretation="NEG")) is Outcome.EXPECTED_NEGATIVE
+    assert outcome(urine("cocaine", "2025-06-01", "", interpretation="A")) is Outcome.NEEDS_READING
+
+
+def test_text_and_code_that_disagree_need_reading() -> None:
+    assert outcome(urine("cocaine", "2025-06-01", "Negative", interpretation="POS")) is Outcome.NEEDS_READING
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "group", "expected"),
+    [
+        (CODEINE, "Morphine [Presence] in Urine", "opiate_specific", Outcome.EXPECTED_POSITIVE),
+        (MORPHINE, "Codeine [Presence] in Urine", "opiate_specific", Outcome.UNEXPECTED_POSITIVE),
+        (
+            MORPHINE,
+            "HYDROmorphone [Presence] in Urine",
+            "hydrocodone_hydromorphone",
+            Outcome.EXPECTED_POSITIVE,
+        ),
+        (
+            HYDROCODONE,
+            "Norhydrocodone [Presence] in Urine",
+            "hydrocodone_hydromorphone",
+            Outcome.EXPECTED_POSITIVE,
+        ),
+        (OXYCODONE, "oxyMORphone [Presence] in Urine", "oxycodone", Outcome.EXPECTED_POSITIVE),
+        (OXYCODONE, "Noroxycodone [Presence] in Urine", "oxycodone", Outcome.EXPECTED_POSITIVE),
+        (MORPHINE, "6MAM Ur Ql Scn", "heroin_6mam", Outcome.UNEXPECTED_POSITIVE),
+        (CODEINE, "oxyCODONE [Presence] in Urine", "oxycodone", Outcome.UNEXPECTED_POSITIVE),
+    ],
+)
+def test_metabolites_make_a_result_expected(given, name: str, group: str, expected: Outcome) -> None:
+    one = urine(group, "2025-06-01", "Positive", name=name)
+    assert outcome(one, order(given, "2025-05-20")) is expected
+
+
+@pytest.mark.parametrize(
+    ("given", "group", "method", "expected"),
+    [
+        (ALPRAZOLAM, "benzodiazepine", "screen", Outcome.ASSAY_MAY_MISS),
+        (ALPRAZOLAM, "benzodiazepine", "confirm", Outcome.UNEXPECTED_NEGATIVE),
+        (OXYCODONE, "opiates_general", "screen", Outcome.ASSAY_MAY_MISS),
+        (OXYCODONE, "opiates_general", "unspecified", Outcome.ASSAY_MAY_MISS),
+        (MORPHINE, "opiates_general", "screen", Outcome.UNEXPECTED_NEGATIVE),
+        (OXYCODONE, "oxycodone", "confirm", Outcome.UNEXPECTED_NEGATIVE),
+    ],
+)
+def test_an_assay_that_may_miss_a_drug_never_makes_its_absence_unexpected(
+    given, group: str, method: str, expected: Outcome
+) -> None:
+    assert (
+        outcome(urine(group, "2025-06-01", "Negative", method=method), order(given, "2025-05-20")) is expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "days", "expected"),
+    [
+        ("2025-05-20", 30, Outcome.EXPECTED_POSITIVE),
+        ("2025-04-02", 30, Outcome.EXPECTED_POSITIVE),
+        ("2025-04-01", 30, Outcome.UNEXPECTED_POSITIVE),
+        ("2025-06-01", 30, Outcome.UNEXPECTED_POSITIVE),
+    ],
+)
+def test_supply_in_the_31_days_before_collection_counts(first: str, days: int, expected: Outcome) -> None:
+    """Collected 1 Jun: supply on any day from 1 May to 31 May."""
+    assert outcome(urine("oxycodone", "2025-06-01", "POS"), order(OXYCODONE, first, days)) is expected
+
+
+def test_drugs_dispensed_or_taken_at_home_explain_a_result() -> None:
+    outside = fill(OXYCODONE, "2025-05-20", outside=True)
+    assert outcome(urine("oxycodone", "2025-06-01", "POS"), outside) is Outcome.EXPECTED_POSITIVE
+    at_home = order(OXYCODONE, "2025-05-20", None, reported=True)
+    assert outcome(urine("oxycodone", "2025-06-01", "POS"), at_home) is Outcome.EXPECTED_POSITIVE
+
+
+def test_no_result_is_ever_said_to_have_been_failed() -> None:
+    for one in Outcome:
+        assert "fail" not in one.value
+
+
+def test_invalid_results_cut_offs_and_lists_are_no_results() -> None:
+    assert not is_result(urine("cocaine", "2025-06-01", "NEG", valid=False, status="entered-in-error"))
+    assert not is_result(urine("cocaine", "2025-06-01", "NEG", valid=False, status="preliminary"))
+    cut_off = result("udt_result:cocaine udt type:cutoff_not_a_result method:screen", "2025-06-01", 300)
+    assert not is_result(cut_off)
+    assert analytes(chart(cut_off), Policy(), AS_OF) == ()
+
+
+def test_the_newest_collection_in_a_few_words() -> None:
+    facts = chart(
+        urine("cocaine", "2025-06-01", "NEG"),
+        urine("oxycodone", "2025-06-01", "POS", name="oxyCODONE [Presence] in Urine by Screen method"),
+        urine("cocaine", "2025-01-01", "POS"),
+    )
+    assert summary(analytes(facts, Policy(), AS_OF)) == "unexpected on 1 Jun 2025: oxycodone"
+    assert summary(analytes(chart(urine("cocaine", "2025-06-01", "NEG")), Policy(), AS_OF)) == "as expected"
+    assert summary(()) == ""
