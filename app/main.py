@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.errors import CATALOGUE, LtotError
 from app.jobs.service import Service
+from app.jobs.tidy import keep_tidy
 from app.logs import configure_logs
 from app.settings import SettingsError, read_settings
 from app.store.migrate import require_current
@@ -35,7 +37,9 @@ def create_app(service: Service, *, launches_per_minute: int = LAUNCHES_PER_MINU
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        rounds = asyncio.create_task(keep_tidy(service))
         yield
+        rounds.cancel()
         await service.close()
 
     app = SecuredApp(
