@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from types import MappingProxyType
 
-from app.ehr.bundles import identity, newest
+from app.ehr.bundles import newest
 from app.ehr.client import FhirClient
 from app.ehr.fetched import Fetched, Problem, ProblemCode
 from app.ehr.granted import Granted, Reach
@@ -50,18 +50,22 @@ async def pull_chart(
     today: date | None = None,
     observation_codes: Sequence[str] = (),
     on_source: Callable[[Source], None] | None = None,
+    medications: Medications | None = None,
 ) -> ChartPull:
     """Everything the panel reads of one chart, by `deadline` (on the client's clock).
 
     granted_scopes: as the token answer named them; None when they are not known.  today: the clinic's date,
     for the window of booked visits.  observation_codes: codes this site files results under, searched besides
-    the categories.  on_source: called once per resource type when it is done.
+    the categories.  on_source: called once per resource type when it is done.  medications: drugs shared with
+    other charts, so that each is read once.
     Raises LtotError when there is no patient to show anything of: LT-203 the sign-in is over, LT-202 the
     record is refused, LT-201 it did not come in time.
     """
     granted = Granted(granted_scopes)
     day = today or client.now().date()
-    pull = _Pull(client, patient_id, granted, deadline, day, on_source)
+    readable = granted.read("Medication") is not Reach.NONE
+    drugs = medications or Medications(client, readable=readable)
+    pull = _Pull(client, patient_id, granted, deadline, day, on_source, drugs)
     plans = dict(profile.plans)
     if observation_codes:
         plans["Observation"] = _with_codes(plans["Observation"], observation_codes)
@@ -89,11 +93,11 @@ class _Pull:
         deadline: float,
         day: date,
         on_source: Callable[[Source], None] | None,
+        medications: Medications,
     ) -> None:
         self._client, self._patient_id, self._granted = client, patient_id, granted
         self._deadline, self._day, self._on_source = deadline, day, on_source
-        readable = granted.read("Medication") is not Reach.NONE
-        self._medications = Medications(client, deadline, readable=readable)
+        self._medications, self._drugs = medications, list[bytes]()
         self._sources: dict[str, Source] = {}
         self._fetched: dict[str, tuple[Fetched, ...]] = {}
 
@@ -109,10 +113,11 @@ class _Pull:
         unresolved = 0
         if kind in _DRUG_KINDS:
             for raw in (raw for part in parts for raw in part.included):
-                type_, id_ = identity(raw)
-                if type_ == "Medication":
-                    self._medications.include(id_, raw)
-            unresolved = await self._medications.resolve(raw for part in parts for raw in part.items)
+                self._medications.include(raw)
+            orders = (raw for part in parts for raw in part.items)
+            drugs = await self._medications.resolve(orders, self._deadline)
+            self._drugs += drugs.raw
+            unresolved = drugs.unresolved
         self._done(kind, parts, unresolved)
 
     async def _first_accepted(self, choices: tuple[Plan, ...]) -> tuple[Fetched, ...]:
@@ -154,7 +159,7 @@ class _Pull:
 
     def result(self) -> ChartPull:
         searches = tuple(part for kind in self._sources for part in self._fetched[kind])
-        raw = newest((*(item for part in searches for item in part.items), *self._medications.raw()))
+        raw = newest((*(item for part in searches for item in part.items), *self._drugs))
         warnings = dict.fromkeys(warning for part in searches for warning in part.warnings)
         return ChartPull(
             raw, MappingProxyType(dict(sorted(self._sources.items()))), searches, tuple(warnings)

@@ -28,13 +28,12 @@ from app.ehr.bundles import (
 )
 from app.ehr.fetched import Fetched, Problem, ProblemCode
 from app.ehr.http import CONNECT_SECONDS, READ_SECONDS
-from app.ehr.retries import ATTEMPTS, RETRIED_STATUSES, wait_before
+from app.ehr.retries import RETRIED_STATUSES, wait_before
 from app.ehr.servers import server_of
 from app.ehr.vendors import VendorProfile
 from app.errors import LtotError
 
 FHIR_JSON = "application/fhir+json"
-_TIMEOUT = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
 
 
 class TokenProvider(Protocol):
@@ -45,11 +44,14 @@ class TokenProvider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most one search may bring: bytes per page and together, and pages."""
+    """The most one search may bring: bytes per page and together, and pages; and how patient one request is:
+    seconds without a byte, and attempts."""
 
     page_bytes: int = 24 * 1024 * 1024
     search_bytes: int = 96 * 1024 * 1024
     pages: int = 60
+    read_seconds: float = READ_SECONDS
+    attempts: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class FhirClient:
                     return answer
             wait = wait_before(attempt, retry_after, self._now(), self._jitter)
             attempt += 1
-            if attempt >= ATTEMPTS or self._clock() + wait >= deadline:
+            if attempt >= self._limits.attempts or self._clock() + wait >= deadline:
                 return answer
             await self._sleep(wait)
 
@@ -183,10 +185,11 @@ class FhirClient:
         return await asyncio.shield(asyncio.ensure_future(self._tokens(rejected=rejected)))
 
     async def _send(self, url: str, token: str) -> _Reply:
+        timeout = httpx2.Timeout(self._limits.read_seconds, connect=CONNECT_SECONDS)
         headers = {**self._headers, "Authorization": f"Bearer {token}"}
         body = bytearray()
         async with self._http.stream(
-            "GET", url, headers=headers, timeout=_TIMEOUT, follow_redirects=False
+            "GET", url, headers=headers, timeout=timeout, follow_redirects=False
         ) as response:
             async for chunk in response.aiter_bytes():
                 body += chunk

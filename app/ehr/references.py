@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import msgspec
 from msgspec import Struct
 
+from app.ehr.bundles import identity
 from app.ehr.client import FhirClient
 from app.ehr.fetched import Fetched
 
-READS_PER_CHART = 300
+READS_AT_ONCE = 300
 
 
 class _Reference(Struct, gc=False):
@@ -50,30 +52,44 @@ def _reference(raw: bytes) -> str:
     return order.medication_reference.reference if order.medication_reference else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Drugs:
+    """The Medications that some orders or fills name; unresolved: how many of them are not among these."""
+
+    raw: tuple[bytes, ...]
+    unresolved: int
+
+
 class Medications:
-    """The drugs of one chart.  One refused read leaves that drug unresolved and nothing else."""
+    """The drugs of one chart, or of many.  One refused read leaves that drug unresolved and nothing else."""
 
-    def __init__(self, client: FhirClient, deadline: float, *, readable: bool) -> None:
-        self._client, self._deadline, self._readable = client, deadline, readable
+    def __init__(self, client: FhirClient, *, readable: bool) -> None:
+        self._client, self._readable = client, readable
+        self._known: dict[str, bytes] = {}
         self._reads: dict[str, asyncio.Task[Fetched]] = {}
-        self._included: dict[str, bytes] = {}
 
-    def include(self, id_: str, raw: bytes) -> None:
+    def include(self, raw: bytes) -> None:
         """A Medication that came along with a search, so that it need not be read."""
-        self._included[id_] = raw
+        kind, id_ = identity(raw)
+        if kind == "Medication" and id_:
+            self._known[id_] = raw
 
-    async def resolve(self, resources: Iterable[bytes]) -> int:
-        """Read what these orders or fills refer to; how many drugs stay unresolved."""
-        ids, unresolved = medication_ids(resources, self._client.base_url)
-        wanted = [id_ for id_ in ids if id_ not in self._included]
-        for id_ in wanted:
-            if self._readable and id_ not in self._reads and len(self._reads) < READS_PER_CHART:
-                read = self._client.read("Medication", id_, self._deadline)
-                self._reads[id_] = asyncio.ensure_future(read)
-        found = await asyncio.gather(*(self._reads[id_] for id_ in wanted if id_ in self._reads))
-        return unresolved + len(wanted) - sum(fetched.complete for fetched in found)
+    async def resolve(self, resources: Iterable[bytes], deadline: float) -> Drugs:
+        """The drugs these orders or fills refer to, read where they are not known yet."""
+        ids, elsewhere = medication_ids(resources, self._client.base_url)
+        wanted = [id_ for id_ in ids if id_ not in self._known]
+        if self._readable:
+            await asyncio.gather(*(self._read(id_, deadline) for id_ in wanted[:READS_AT_ONCE]))
+        found = [self._known[id_] for id_ in ids if id_ in self._known]
+        return Drugs(tuple(found), elsewhere + len(ids) - len(found))
 
-    def raw(self) -> tuple[bytes, ...]:
-        """Every Medication there is; call it when all `resolve` calls have returned."""
-        read = (task.result() for task in self._reads.values() if task.done() and not task.cancelled())
-        return (*self._included.values(), *(item for fetched in read for item in fetched.items))
+    async def _read(self, id_: str, deadline: float) -> None:
+        task = self._reads.get(id_)
+        if task is None:
+            task = self._reads[id_] = asyncio.ensure_future(self._client.read("Medication", id_, deadline))
+        try:
+            fetched = await task
+        finally:
+            self._reads.pop(id_, None)
+        if fetched.complete:
+            self._known[id_] = fetched.items[0]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
-ATTEMPTS = 3
 FIRST_WAIT = 0.3
+_EPOCH = 1_000_000_000
 
 
 def wait_before(attempt: int, retry_after: str | None, now: datetime, jitter: Callable[[], float]) -> float:
@@ -22,10 +22,14 @@ def wait_before(attempt: int, retry_after: str | None, now: datetime, jitter: Ca
 
 
 def retry_after_seconds(value: str | None, now: datetime) -> float | None:
-    """Seconds a `Retry-After` header asks for, given as seconds or as an HTTP date; None when unreadable."""
+    """Seconds a `Retry-After` header asks for; None when unreadable.
+
+    Given as seconds or as an HTTP date, or, as a reference server does, as seconds since 1970.
+    """
     text = (value or "").strip()
     if text.isascii() and text.isdecimal():
-        return float(text[:12])
+        seconds = float(text[:12])
+        return max(0.0, seconds - now.timestamp()) if seconds >= _EPOCH else seconds
     try:
         when = parsedate_to_datetime(text)
     except (ValueError, TypeError):
