@@ -85,8 +85,7 @@ async def _no_page(request: Request, error: Exception) -> Response:
     return _answer(request, "LT-404", status=error.status_code)
 
 
-async def _broken(request: Request, error: Exception) -> Response:
-    log.error("unexpected_error", kind=type(error).__name__)
+async def _broken(request: Request, _error: Exception) -> Response:
     return _answer(request, "LT-900")
 
 

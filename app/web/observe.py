@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from pathlib import Path
 
 import structlog
 from prometheus_client import (
@@ -22,6 +23,7 @@ from prometheus_client import (
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+log = structlog.get_logger()
 LAUNCHES = Counter("ltot_launches", "Ends of launches: opened, or the error's code.", ["outcome"])
 PANELS = Counter("ltot_panels", "Panels asked for: shown, or the error's code.", ["outcome"])
 PANEL_SECONDS = Histogram(
@@ -86,8 +88,22 @@ class Observed:
         with structlog.contextvars.bound_contextvars(request=state[_ID]):
             try:
                 await self._app(scope, receive, send_with_id)
+            except Exception as error:
+                # The error page is sent.  The server would write the exception's text, which can hold anything.
+                log.error("unexpected_error", kind=type(error).__name__, at=_place(error))  # noqa: TRY400
             finally:
                 _count(scope, status, time.perf_counter() - started)
+
+
+def _place(error: BaseException) -> str:
+    """Function and line where an error arose; its own words stay unsaid."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "unknown"
+    code = trace.tb_frame.f_code
+    return f"{Path(code.co_filename).name}:{code.co_name}:{trace.tb_lineno}"
 
 
 def _count(scope: Scope, status: int, seconds: float) -> None:

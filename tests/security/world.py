@@ -14,6 +14,7 @@ import httpx2
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from app.ehr.http import ehr_http_client
 from app.jobs.policies import load_site_terms
 from app.jobs.service import Service
 from app.main import create_app
@@ -95,7 +96,7 @@ class Browser:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cookies:
             sent.setdefault("cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
-        transport = httpx2.ASGITransport(app=self.world.app, raise_app_exceptions=False)
+        transport = httpx2.ASGITransport(app=self.world.app)
         async with httpx2.AsyncClient(transport=transport, base_url=PANEL) as client:
             answer = await client.request(method, address, headers=sent)
         for header in answer.headers.get_list("set-cookie"):
@@ -158,8 +159,7 @@ def build_world(
     store = Store(create_store_engine(read.database_url), KeyRing.from_settings(read.master_key))
     upgrade(store.engine)
     network = Network({})
-    http = httpx2.AsyncClient(transport=network, timeout=5)
-    service = Service(read, store, load_site_terms(), clock, http)
+    service = Service(read, store, load_site_terms(), clock, ehr_http_client(transport=network))
     sites = {name: _hospital(service, network, name, clock, options) for name in HOSPITALS}
     app = create_app(service, launches_per_minute=1_000_000)
     return World(app, service, network, clock, sites)
