@@ -82,6 +82,16 @@ def current_episode(found: Coverage, longest_gap: int) -> tuple[int, int] | None
     return episodes[-1]
 
 
+def held_between(found: Coverage, policy: LtotPolicy, first: int, last: int) -> bool:
+    """Whether the policy's definition held on any day of a period.
+
+    Covered days of a window are at their most when a span ends, so only those days and the last one are asked.
+    """
+    holds = DEFINITIONS[policy.definition].holds
+    days = [end for _, end in found.spans if first <= end < last]
+    return any(holds(found.until(day), policy) for day in (*days, last) if day >= first)
+
+
 def _six_building_blocks(found: Coverage, policy: LtotPolicy) -> bool | None:
     """Also expected use counts, which only the clinician knows: short of 90 days the answer is open."""
     episode = current_episode(found, policy.lapse_days)

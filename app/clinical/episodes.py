@@ -31,6 +31,11 @@ class Coverage:
         """Days since the last covered day; 0 on a covered day; None when no day ever was covered."""
         return self.day - self.last_day if self.last_day is not None else None
 
+    def until(self, day: int) -> Coverage:
+        """What was known on an earlier day."""
+        spans = tuple((start, min(end, day)) for start, end in self.spans if start <= day)
+        return Coverage(day, spans, tuple(one for one in self.given if one[0] <= day))
+
     def episodes(self, longest_gap: int) -> list[Span]:
         """Spans joined across gaps of at most `longest_gap` uncovered days."""
         joined: list[Span] = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from app.clinical.cohort import ways
-from app.clinical.definitions import DEFINITIONS, current_episode
+from app.clinical.definitions import DEFINITIONS, current_episode, held_between
 from app.clinical.episodes import Coverage, coverage
 from app.clinical.evaluation import Evidence, Ltot, LtotStatus
 from app.clinical.mme import opioid_timeline
@@ -15,6 +15,7 @@ from app.clinical.policy import Policy
 from app.clinical.state import LISTED, Decision, Standing, State, standing
 from app.clinical.supply import Supply
 from app.clinical.timeline import Timeline
+from app.clinical.words import day
 from fhir_mappings.facts import Facts, Order
 
 
@@ -125,13 +126,13 @@ def _gaps(found: Coverage, first: int) -> str:
 
 def _span(first: int, last: int) -> str:
     start, end = date.fromordinal(first), date.fromordinal(last)
-    return start.isoformat() if first == last else f"{start.isoformat()} to {end.isoformat()}"
+    return day(start) if first == last else f"{day(start)} to {day(end)}"
 
 
 def _is_new(found: Coverage, policy: Policy) -> bool:
-    """New: the definition held on no day of the look-back before the present episode began."""
+    """New: therapy began within the look-back, and the definition held on no day of the look-back before that."""
     episode = current_episode(found, policy.ltot.lapse_days - 1)
-    if episode is None:
+    lookback = policy.ltot.new_lookback_days
+    if episode is None or found.day - episode[0] >= lookback:
         return False
-    before = found.covered(episode[0] - policy.ltot.new_lookback_days, episode[0] - 1)
-    return found.day - episode[0] < policy.ltot.new_lookback_days and before < policy.ltot.min_covered_days
+    return not held_between(found, policy.ltot, episode[0] - lookback, episode[0] - 1)
