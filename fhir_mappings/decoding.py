@@ -6,12 +6,12 @@ import re
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from fhir_mappings import resources as r
 from fhir_mappings.facts import Issue, IssueCode
 
-TYPES: dict[str, type[Struct]] = {
+Decoded = tuple[r.Resource | r.OperationOutcome | None, tuple[Issue, ...]]
+TYPES: dict[str, type[r.Resource | r.OperationOutcome]] = {
     "Medication": r.Medication,
     "MedicationRequest": r.MedicationRequest,
     "MedicationStatement": r.MedicationStatement,
@@ -32,6 +32,9 @@ TYPES: dict[str, type[Struct]] = {
 }
 _DECODERS = {kind: msgspec.json.Decoder(type_) for kind, type_ in TYPES.items()}
 _KIND = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]{1,40})"')
+# Nearly every server writes the type first; then the text need not be read twice to tell it.
+_FIRST_MEMBER = re.compile(rb'\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,40})"')
+_DECODERS_BY_BYTES = {kind.encode(): decoder for kind, decoder in _DECODERS.items()}
 _PATH = re.compile(r" - at `\$([^`]*)`")
 _STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -57,12 +60,23 @@ def resource_type_of(raw: bytes) -> str:
     return found[1].decode() if found else ""
 
 
-def decode(raw: bytes) -> tuple[Struct | None, tuple[Issue, ...]]:
+def decode(raw: bytes) -> Decoded:
     """One resource, and an issue for each element that had to be left out of it.  Never raises.
 
     No resource and no issue: a type we do not read.  No resource and an issue: it could not be read at all.
     """
-    raw = raw.removeprefix(_BYTE_ORDER_MARK)
+    if raw.startswith(_BYTE_ORDER_MARK):
+        raw = raw.removeprefix(_BYTE_ORDER_MARK)
+    quick = _FIRST_MEMBER.match(raw)
+    if quick is not None and (known := _DECODERS_BY_BYTES.get(quick[1])) is not None:
+        try:
+            return known.decode(raw), ()
+        except _FAILURES:
+            pass  # Read with care below.
+    return _decode_with_care(raw)
+
+
+def _decode_with_care(raw: bytes) -> Decoded:
     try:
         head = _HEAD.decode(raw)
     except _FAILURES as error:
@@ -78,9 +92,7 @@ def decode(raw: bytes) -> tuple[Struct | None, tuple[Issue, ...]]:
         return _without_wrong_elements(raw, head, error)
 
 
-def _without_wrong_elements(
-    raw: bytes, head: r.Head, error: Exception
-) -> tuple[Struct | None, tuple[Issue, ...]]:
+def _without_wrong_elements(raw: bytes, head: r.Head, error: Exception) -> Decoded:
     """Leave out one wrong element at a time: an odd note must not hide an opioid order."""
     ref = f"{head.resourceType}/{head.id or '?'}"
     try:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta, tzinfo
 from fractions import Fraction
+from functools import lru_cache
 
 from fhir_mappings.facts import Amount, DrugFact, Sig
 from fhir_mappings.resources import Dosage, DoseAndRate, Quantity, Ratio
@@ -29,8 +30,6 @@ class Directions:
     """
 
     sigs: tuple[Sig, ...] = ()
-    text: str = ""
-    texts: tuple[str, ...] = ()
     refused: str = ""
     differs: bool = False
     text_start: date | None = None
@@ -39,18 +38,28 @@ class Directions:
     end: date | None = None
 
 
+def texts_of(dosages: Sequence[Dosage]) -> tuple[str, ...]:
+    """Every text of the directions, each once."""
+    return tuple(dict.fromkeys(text for dosage in dosages for text in _texts(dosage)))
+
+
+def shown_text(dosages: Sequence[Dosage]) -> str:
+    """The directions as the EHR shows them."""
+    return "; ".join(dict.fromkeys(dosage.text or dosage.patientInstruction for dosage in dosages)).strip(
+        "; "
+    )
+
+
 def directions_of(dosages: Sequence[Dosage], zone: tzinfo) -> Directions:
     """All dosage instructions of one order, each with its bounds."""
     if not dosages:
         return Directions()
     sigs: list[Sig] = []
     readings: list[SigReading] = []
-    texts: list[str] = []
     differs = False
     for dosage in dosages:
         written = _texts(dosage)
-        texts += written
-        reading = _reading(written)
+        reading = _reading(tuple(written))
         structured = _structured(dosage, times_of(dosage.timing, zone), written)
         sigs += _with_text(structured, reading)
         differs = differs or _differ(structured, reading)
@@ -59,10 +68,6 @@ def directions_of(dosages: Sequence[Dosage], zone: tzinfo) -> Directions:
     ends = [sig.end for sig in sigs if sig.end is not None]
     return Directions(
         sigs=tuple(sigs),
-        text="; ".join(dict.fromkeys(dosage.text or dosage.patientInstruction for dosage in dosages)).strip(
-            "; "
-        ),
-        texts=tuple(dict.fromkeys(texts)),
         refused=next((sig.problem for sig in sigs if sig.problem.startswith("sig_")), ""),
         differs=differs,
         text_start=next((reading.start for reading in readings if reading.start), None),
@@ -97,16 +102,22 @@ def _structured(dosage: Dosage, times: Times, texts: Sequence[str]) -> Sig:
     )
 
 
-def _reading(texts: Sequence[str]) -> SigReading | None:
-    """The reading of the text that tells most: understood before refused, complete before partial."""
-    readings = [parse_sig(text) for text in texts]
-    understood = [reading for reading in readings if _usable(reading)]
+@lru_cache(maxsize=20_000)
+def _reading(texts: tuple[str, ...]) -> SigReading | None:
+    """The reading of the text that tells most: understood before refused, complete before partial.
+
+    A reading that is not certain counts as refused.
+    """
+    readings = [_certain(parse_sig(text)) for text in texts]
+    understood = [reading for reading in readings if reading.status == "parsed"]
     complete = [reading for reading in understood if all(_is_complete(step) for step in reading.steps)]
     return (complete or understood or readings or [None])[0]
 
 
-def _usable(reading: SigReading) -> bool:
-    return reading.status == "parsed" and reading.confidence >= CERTAIN
+def _certain(reading: SigReading) -> SigReading:
+    if reading.status == "parsed" and reading.confidence < CERTAIN:
+        return replace(reading, status="refused", steps=(), reason="uncertain")
+    return reading
 
 
 def _is_complete(step: SigStep) -> bool:
@@ -119,7 +130,7 @@ def _with_text(structured: Sig, reading: SigReading | None) -> list[Sig]:
     whole = dose is not None and structured.times_high is not None
     if reading is None:
         return [structured]
-    if not _usable(reading):
+    if reading.status != "parsed":
         problem = structured.problem if whole else structured.problem or f"sig_{reading.reason}"
         return [replace(structured, problem=problem)]
     if whole:
@@ -199,7 +210,7 @@ def _step_dose(step: SigStep) -> Amount | None:
 
 def _differ(structured: Sig, reading: SigReading | None) -> bool:
     """Whether fields and text state the same thing differently; tablets and milligrams are not compared."""
-    if reading is None or not _usable(reading) or len(reading.steps) != 1:
+    if reading is None or reading.status != "parsed" or len(reading.steps) != 1:
         return False
     step = reading.steps[0]
     told = structured.times_high, step.per_day_high
@@ -254,7 +265,7 @@ def _dose(entries: Sequence[DoseAndRate]) -> tuple[Amount | None, str]:
     """
     problem = ""
     bare: Amount | None = None
-    for entry in sorted(entries, key=_entry_rank):
+    for entry in sorted(entries, key=_entry_rank) if len(entries) > 1 else entries:
         low = high = entry.doseQuantity
         if entry.doseRange is not None:
             low, high = (
@@ -279,6 +290,8 @@ def _entry_rank(entry: DoseAndRate) -> int:
 
 def _amount(low: Quantity | None, high: Quantity | None) -> Amount | None:
     least, unit = amount_of(low)
+    if low is high:
+        return Amount(least, least, unit) if least is not None and unit is not None and least > 0 else None
     most, most_unit = amount_of(high)
     if least is None or most is None or unit is None or unit != most_unit or not 0 < least <= most:
         return None

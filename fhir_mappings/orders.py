@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from fractions import Fraction
@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from fhir_mappings import resources as r
 from fhir_mappings.dates import local_date
-from fhir_mappings.dosage import UNIT_UNKNOWN, Directions, directions_of, with_units
+from fhir_mappings.dosage import UNIT_UNKNOWN, Directions, directions_of, shown_text, texts_of, with_units
 from fhir_mappings.drugs import NamedAs, names_in, recognise, with_text_search
 from fhir_mappings.facts import DrugBasis, DrugFact, Fill, Issue, IssueCode, Order, Sig
 from fhir_mappings.purpose import for_opioid_use_disorder
@@ -45,8 +45,9 @@ Ordered = r.MedicationRequest | r.MedicationStatement | r.MedicationDispense
 
 def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple[Order, list[Issue]]:
     """One prescription or reported medication."""
-    directions = directions_of(resource.dosageInstruction, context.zone)
-    drug, issues = _drug(resource, ref, directions, context)
+    texts = texts_of(resource.dosageInstruction)
+    drug, issues = _drug(resource, ref, texts, context)
+    directions = _directions(resource.dosageInstruction, drug, context)
     sigs = with_units(directions.sigs, drug)
     request = resource.dispenseRequest or r.DispenseRequest()
     supply = days_of(request.expectedSupplyDuration)
@@ -73,7 +74,7 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
         end=end,
         end_basis=end_basis,
         sigs=sigs,
-        sig_text=directions.text,
+        sig_text=shown_text(resource.dosageInstruction),
         quantity=_positive(value_of(request.quantity)),
         quantity_unit=_unit(request.quantity),
         supply_days=_valid_supply(supply),
@@ -81,7 +82,7 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
         replaces=ref_to(resource.priorPrescription, "MedicationRequest"),
         prescriber=who(resource.requester),
         do_not_perform=resource.doNotPerform,
-        for_oud=for_opioid_use_disorder(resource, " ".join(directions.texts), context.conditions),
+        for_oud=_for_oud(resource, drug, texts, context),
         text=drug.name,
     )
     return order, issues
@@ -89,8 +90,8 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
 
 def statement_of(resource: r.MedicationStatement, ref: str, context: Context) -> tuple[Order, list[Issue]]:
     """A medication as the patient or another clinic reports it."""
-    directions = directions_of(resource.dosage, context.zone)
-    drug, issues = _drug(resource, ref, directions, context)
+    drug, issues = _drug(resource, ref, texts_of(resource.dosage), context)
+    directions = _directions(resource.dosage, drug, context)
     sigs = with_units(directions.sigs, drug)
     period = resource.effectivePeriod or r.Period(start=resource.effectiveDateTime)
     asserted = local_date(resource.dateAsserted, context.zone)
@@ -111,7 +112,7 @@ def statement_of(resource: r.MedicationStatement, ref: str, context: Context) ->
         end=end,
         end_basis=end_basis,
         sigs=sigs,
-        sig_text=directions.text,
+        sig_text=shown_text(resource.dosage),
         text=drug.name,
     )
     return order, issues
@@ -119,8 +120,9 @@ def statement_of(resource: r.MedicationStatement, ref: str, context: Context) ->
 
 def fill_of(resource: r.MedicationDispense, ref: str, context: Context) -> tuple[Fill, list[Issue]]:
     """One dispense.  The prescriber is known from its order only."""
-    directions = directions_of(resource.dosageInstruction, context.zone)
-    drug, issues = _drug(resource, ref, directions, context)
+    texts = texts_of(resource.dosageInstruction)
+    drug, issues = _drug(resource, ref, texts, context)
+    directions = _directions(resource.dosageInstruction, drug, context)
     sigs = with_units(directions.sigs, drug)
     supply = days_of(resource.daysSupply)
     when = local_date(resource.whenHandedOver, context.zone) or local_date(
@@ -145,6 +147,19 @@ def fill_of(resource: r.MedicationDispense, ref: str, context: Context) -> tuple
         ),
     )
     return fill, issues
+
+
+def _directions(dosages: Sequence[r.Dosage], drug: DrugFact, context: Context) -> Directions:
+    """Directions of drugs we do not track are not read: most orders of a chart are for such drugs."""
+    return directions_of(dosages, context.zone) if drug.classes else Directions()
+
+
+def _for_oud(
+    resource: r.MedicationRequest, drug: DrugFact, texts: tuple[str, ...], context: Context
+) -> bool | None:
+    if not drug.is_opioid:
+        return None
+    return for_opioid_use_disorder(resource, " ".join(texts), context.conditions)
 
 
 def _is_reported(resource: r.MedicationRequest) -> bool:
@@ -172,7 +187,7 @@ def _end(directions: Directions, validity_end: date | None) -> tuple[date | None
 
 
 def _drug(
-    resource: Ordered, ref: str, directions: Directions, context: Context
+    resource: Ordered, ref: str, texts: tuple[str, ...], context: Context
 ) -> tuple[DrugFact, list[Issue]]:
     named = _named(resource, context)
     in_error = resource.status == "entered-in-error"
@@ -180,7 +195,7 @@ def _drug(
         issue = Issue(ref, IssueCode.MASKED, "the EHR hides its content because it was entered in error")
         return DrugFact("masked by the EHR", DrugBasis.NONE), [issue]
     verdict = recognise(named, context.terms)
-    verdict = with_text_search(verdict, named, directions.texts, context.terms)
+    verdict = with_text_search(verdict, named, texts, context.terms)
     drug = verdict.drug
     issues = [Issue(ref, code, f"{drug.name}: {text}") for code, text in verdict.notes]
     if not named.codings and not named.texts and drug.basis is DrugBasis.NONE:

@@ -34,9 +34,9 @@ def who(link: r.Reference | None) -> str:
 
 def patients_of(resource: r.Resource) -> frozenset[str]:
     """Ids of the patients a resource is about; empty when it names none."""
-    if isinstance(resource, r.Patient):
+    if type(resource) is r.Patient:
         return frozenset({resource.id} if resource.id else ())
     links: Iterable[r.Reference | None] = (resource.subject, resource.patient)
-    if isinstance(resource, r.Appointment):
+    if type(resource) is r.Appointment:
         links = (part.actor for part in resource.participant)
     return frozenset(ref.partition("/")[2] for link in links if (ref := ref_to(link, "Patient")) is not None)

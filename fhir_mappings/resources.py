@@ -144,6 +144,7 @@ class DispenseRequest(Struct, gc=False):
 class MedicationRequest(Resource, gc=False):
     intent: str = ""
     category: list[Concept] = []
+    statusReason: Concept | None = None
     doNotPerform: bool = False
     reportedBoolean: bool = False
     reportedReference: Reference | None = None

@@ -30,13 +30,11 @@ class _Value:
 
 def elements_of(concepts: Iterable[r.Concept | None], terms: Terms) -> frozenset[str]:
     """Every element any coding stands for."""
-    return frozenset(
-        element
-        for concept in concepts
-        if concept is not None
-        for coding in concept.coding
-        for element in terms.observation_elements(coding.system, coding.code)
-    )
+    found: frozenset[str] = frozenset()
+    for concept in concepts:
+        for coding in concept.coding if concept is not None else ():
+            found |= terms.observation_elements(coding.system, coding.code)
+    return found
 
 
 def text_of(concept: r.Concept | None) -> str:
@@ -48,18 +46,16 @@ def text_of(concept: r.Concept | None) -> str:
 
 def groups_in(resources: Mapping[str, r.Resource]) -> dict[str, str]:
     """Which panel each observation belongs to: an observation with members before a report with results."""
-    groups: dict[str, str] = {}
-    for ref in sorted(resources):
-        resource = resources[ref]
-        if isinstance(resource, r.Observation):
+    panels: dict[str, str] = {}
+    reports: dict[str, str] = {}
+    for ref, resource in sorted(resources.items()):
+        if type(resource) is r.Observation:
             for link in resource.hasMember:
-                groups.setdefault(ref_to(link, "Observation") or "", ref)
-    for ref in sorted(resources):
-        resource = resources[ref]
-        if isinstance(resource, r.DiagnosticReport):
+                panels.setdefault(ref_to(link, "Observation") or "", ref)
+        elif type(resource) is r.DiagnosticReport:
             for link in resource.result:
-                groups.setdefault(ref_to(link, "Observation") or "", ref)
-    return groups
+                reports.setdefault(ref_to(link, "Observation") or "", ref)
+    return reports | panels
 
 
 def results_of(
@@ -70,9 +66,8 @@ def results_of(
     A result that the laboratory or clinician gives a reason for not having is not valid.  group: what was
     collected together: the panel, else the specimen, else the day.
     """
-    parts: list[tuple[r.Concept | None, r.Observation | r.Component]] = [(resource.code, resource)]
-    parts += [(part.code, part) for part in resource.component]
-    tracked = [(code, part, elements) for code, part in parts if (elements := elements_of([code], terms))]
+    parts: tuple[r.Observation | r.Component, ...] = (resource, *resource.component)
+    tracked = [(part.code, part, elements) for part in parts if (elements := elements_of([part.code], terms))]
     if not tracked:
         return []
     when = _when(resource, zone)
