@@ -131,7 +131,7 @@ class Order:
     stopped_on: when a status of stopped/cancelled says supply ended early, if known.
     supply_days: recorded days' supply per fill (1-120), None if absent or invalid; refills_allowed as recorded.
     setting: "outpatient" or "inpatient"; reported: home medication as told, not prescribed here.
-    outside: True for rows of other organisations (PDMP).
+    outside: True for rows of other organisations (PDMP).  status_reason: why it was cancelled or not taken, in words.
     """
 
     ref: str
@@ -155,6 +155,7 @@ class Order:
     do_not_perform: bool = False
     for_oud: bool | None = None
     text: str = ""
+    status_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from fhir_mappings import resources as r
 from fhir_mappings.dates import local_date
 from fhir_mappings.dosage import UNIT_UNKNOWN, Directions, directions_of, shown_text, texts_of, with_units
-from fhir_mappings.drugs import NamedAs, names_in, recognise, with_text_search
+from fhir_mappings.drugs import NamedAs, names_in, names_nothing, recognise, with_text_search
 from fhir_mappings.facts import DrugBasis, DrugFact, Fill, Issue, IssueCode, Order, Sig
 from fhir_mappings.purpose import for_opioid_use_disorder
 from fhir_mappings.references import id_of, ref_to, who
@@ -23,7 +23,7 @@ from valuesets.systems import NDC, canonical
 LONGEST_SUPPLY = 120
 _NO_MEDICATIONS: Mapping[str, r.Medication] = MappingProxyType({})
 _NO_CONDITIONS: Mapping[str, r.Condition] = MappingProxyType({})
-_NOT_TOLD = "drug not named"
+_IN_USE = frozenset({"active", "on-hold", "unknown", ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,15 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
         do_not_perform=resource.doNotPerform,
         for_oud=_for_oud(resource, drug, texts, context),
         text=drug.name,
+        status_reason=_reason(resource.statusReason),
     )
     return order, issues
+
+
+def _reason(concept: r.Concept | None) -> str:
+    if concept is None:
+        return ""
+    return concept.text or next((coding.display for coding in concept.coding if coding.display), "")
 
 
 def statement_of(resource: r.MedicationStatement, ref: str, context: Context) -> tuple[Order, list[Issue]]:
@@ -198,14 +205,21 @@ def _drug(
     verdict = with_text_search(verdict, named, texts, context.terms)
     drug = verdict.drug
     issues = [Issue(ref, code, f"{drug.name}: {text}") for code, text in verdict.notes]
-    if not named.codings and not named.texts and drug.basis is DrugBasis.NONE:
-        text = (
-            "the EHR hides which drug it is"
-            if named.masked
-            else "its drug is not named, or could not be fetched"
-        )
-        issues.append(Issue(ref, IssueCode.MEDICATION_MISSING, text))
+    if (
+        drug.basis is DrugBasis.NONE
+        and names_nothing(named)
+        and (not named.texts or resource.status in _IN_USE)
+    ):
+        issues.append(Issue(ref, IssueCode.MEDICATION_MISSING, _why_missing(named)))
     return drug, issues
+
+
+def _why_missing(named: NamedAs) -> str:
+    if named.masked:
+        return "the EHR hides which drug it is"
+    if named.texts:
+        return "it is a free-text order that names no drug"
+    return "its drug is not named, or could not be fetched"
 
 
 def _named(resource: Ordered, context: Context) -> NamedAs:
