@@ -17,7 +17,7 @@ _UNIT_WORDS = (
     (r"films?|strips?|lozenges?|troches?|lollipops?|suppositor(?:y|ies)|supps?", "unit"),
     (r"ea|each", "unit"),
     (r"sprays?", "spray"),
-    (r"patch(?:es)?", "patch"),
+    (r"patch(?:e?s)?", "patch"),
     (r"ml|milliliters?|cc", "mL"),
     (r"tsp|teaspoon(?:ful)?s?", "tsp"),
     (r"mg|milligrams?", "mg"),
@@ -35,7 +35,8 @@ _DAY_NUMBERS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun
 _DAY_NAME = r"(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)(?:day|sday|nesday|rsday|urday)?s?"
 SLOT = (
     r"(?:\bq\s*(?:am|pm|hs|noon|night|morning|evening|bedtime)\b"
-    r"|(?:\b(?:each|every|in the|in|at|before)\s+)?\b(?:morning|noon|midday|afternoon|evening|night|bedtime|hs|am|pm)s?\b"
+    r"|(?:\b(?:each|every|in the|in|at|before)\s+)?"
+    r"\b(?:morning|noon|midday|afternoon|evening|night|bedtime|hs|am|pm)s?\b"
     r"|(?:\b(?:with|before|after|at)\s+)?\b(?:breakfast|lunch|dinner|supper)\b|\bnightly\b)"
 )
 _NIGHT = re.compile(r"night|bedtime|hs|evening|pm")
@@ -62,10 +63,14 @@ _REASON = re.compile(rf"\bfor\s+{_FOR}")
 _SEVERITY = re.compile(r"\b(?:mild|moderate|severe)\b")
 
 _LIMIT = (
-    r"\b(?:(?:do )?not (?:to )?exceed(?:ing)?|not more than|no more than|nmt|mdd|max(?:imum)?|up to a max(?:imum)?|limit)"
+    r"\b(?:(?:do )?not (?:to )?exceed(?:ing)?|not more than|no more than|nmt|mdd|max(?:imum)?|up to a max(?:imum)?"
+    r"|limit)"
     r"(?:\s+(?:dose|amount|of|to))*"
 )
-_A_DAY = rf"(?:(?:total\s*)?(?:per|a|in a|in|/|each|every)?\s*(?:(?:24|1)\s*[- ]?{_HOURS}(?:\s*period)?|days?\b|daily\b|d\b))"
+_A_DAY = (
+    rf"(?:(?:total\s*)?(?:per|a|in a|in|/|each|every)?\s*"
+    rf"(?:(?:24|1)\s*[- ]?{_HOURS}(?:\s*period)?|days?\b|daily\b|d\b))"
+)
 _MAX = re.compile(
     rf"(?:{_LIMIT}(?:\s+dose)?\s*:?\s*({NUM})\s*({UNIT})?(?:\s*\(s\))?\s*{_A_DAY}"
     rf"|{_LIMIT}\s+daily(?:\s+(?:dose|amount|of|is))*\s*:?\s*({NUM})\s*({UNIT})?\b(?!\s*(?:per|/|each|a)\s*dose)"
@@ -77,6 +82,8 @@ _BOTH = re.compile(
     rf"{NUM}(?:\s*-\s*{NUM})?\s*(?:mg|mcg|g)\s*(?:=|;|\(=?)\s*(?={NUM}(?:\s*-\s*{NUM})?\s*(?:tab|cap|ml|patch|film|each))"
 )
 _DOSE = re.compile(rf"(?<![\d/.]){RANGE}\s*({UNIT})\b(?:\s*\(s\))?(?!\s*/\s*(?:ml|\d))")
+# "10 mg tablet" names a product; it does not say how many.
+_STRENGTH = re.compile(r"\b(?:mg|mcg|g|milligrams?)\s+(?:\w+\s+)?(?:tab|cap|film|patch|loz|supp)")
 _BARE_DOSE = re.compile(rf"\b(?:takes?|give|use|place|apply)\s+{RANGE}(?=\s|$)(?!\s*(?:x|times?)\b)")
 _LONE_DOSE = re.compile(rf"[\s,.]*{RANGE}[\s,.]*(?:(?:by|po|oral|orally|mouth)\b|\s|,)*")
 
@@ -156,6 +163,8 @@ def take_dose(text: str) -> Taken:
         return None, None, "", text
     if len(found) > 1:
         raise RefusedError("several_doses")
+    if pattern is _DOSE and _STRENGTH.search(text):
+        raise RefusedError("strength_or_dose")
     return (*_checked(*found[0]), pattern.sub(" ", text))
 
 
@@ -197,7 +206,7 @@ _INTERVAL = re.compile(
 _SLOTS = re.compile(SLOT)
 _DAILY = re.compile(r"\b(?:daily|every day|each day|qday|q day|qd|once a day)\b")
 _ONCE = re.compile(r"\bonce\b")
-_DAYS = re.compile(rf"\b({_DAY_NAME})\b")
+_DAYS = re.compile(rf"(?:\b(?:every|each|on)\s+)?\b({_DAY_NAME})\b")
 _DAY_SPAN = re.compile(rf"{_DAY_NAME}\s*(?:-|to|through)\s*{_DAY_NAME}")
 
 

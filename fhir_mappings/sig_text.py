@@ -27,6 +27,7 @@ from fhir_mappings.sig_parts import (
 from fhir_mappings.sig_words import plain_sig
 
 MAX_CHARACTERS = 600
+MOST_A_DAY = 60  # more tablets than this a day are a misreading
 _HARMLESS = frozenset(
     """
     take takes give use place apply put dissolve insert swallow by mouth po oral orally the a an of
@@ -36,7 +37,7 @@ _HARMLESS = frozenset(
     chronic needed only slowly area clean dry new change site intact scheduled around clock
     continue continued current per rectal rectally via is it medication medicine pain your
     administer applied tablet tablets tab tabs capsule capsules cap caps patch patches film films
-    qualifier value at given through into dose each
+    qualifier value at given through into nostril spray sprays
     """.split()  # noqa: SIM905 - a word list reads better as words
 )
 _SEPARATORS = re.compile(r"[,;:.()\-/*+&=]+")
@@ -45,7 +46,7 @@ _STOP = re.compile(r"[,.;]?\s*\b(?:then|and)\s+(?:stop|discontinue|off)\b[\s.]*$
 _STEP_TO = re.compile(r"^(?:increase|decrease|reduce|go)\s+(?:down\s+|up\s+)?to\s+")
 _AMOUNT = rf"(?:takes?\s+)?{NUM}(?:\s*(?:-|to)\s*{NUM})?"
 _AHEAD = rf"{_AMOUNT}\s*(?:(?:{UNIT})\b|(?=\s*(?:{SLOT}|[btq]id|daily|every|q\d)))"
-_AND = re.compile(rf"(?:[,;.]?\s*(?:\b(?:and|plus)\b|&|\+)|[,;.])\s*(?={_AHEAD})")
+_AND = re.compile(rf"(?:[,;.]?\s*(?:\b(?:and|plus)\b|&|\+)|[,;]|\.(?=\s))\s*(?={_AHEAD})")
 _CLOCK = re.compile(
     r"\bat\s+\d{1,2}(?::\d\d)?\s*[ap]m\b(?:(?:\s*(?:,|and|&))+\s*\d{1,2}(?::\d\d)?\s*[ap]m\b)*"
 )
@@ -204,5 +205,12 @@ def _step(part: str) -> tuple[SigStep, tuple[str, ...]]:
             raise RefusedError("number_not_understood" if digits else "words_not_understood")
     if high is not None and not unit and often.high is None:
         raise RefusedError("number_not_understood")
+    if (
+        high is not None
+        and often.high is not None
+        and unit in {"", "unit"}
+        and high * often.high > MOST_A_DAY
+    ):
+        raise RefusedError("odd_dose")
     step = SigStep(low, high, unit, often.low, often.high, often.peak, prn, duration_days=duration)
     return step, often.slots

@@ -27,9 +27,7 @@ _MEANINGFUL = re.compile(
     r"\d|\b(?:tab|cap|patch|film|mg|ml|daily|[btq]id|twice|once|every|hours?|morning|evening|night|nightly|bedtime"
     r"|noon|days?|week|prn|needed|increase|decrease|taper|then|half|except|hold|stop|or)"
 )
-_COUNT = (
-    r"(?:tab|cap|patch|ml|film|ea|each|loz|supp)(?:lets?|sules?|enges?|ositor(?:y|ies)|s|es)?(?:\s*\(s\))?"
-)
+_COUNT = r"(?:tab|cap|patch|ml|film|spray|ea|each|loz|supp)(?:lets?|sules?|enges?|ositor(?:y|ies)|s|es)?(?:\s*\(s\))?"
 _FILL_DATES = re.compile(
     r"\b(?:do not fill|dnf|may fill|ok to fill|okay to fill|fill|earliest fill(?: date)?)"
     r"(?:\s*(?:on|until|before|after|or|:))*\s*(?:\w{3}\s+)?\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}"
@@ -53,8 +51,8 @@ _APPENDED = tuple(
         r"\bchronic pain (?:patient|management)\b|\b(?:icd[- ]?10|dx)\s*:?\s*[a-z]\d[\da-z]*(?:\.[\da-z]+)?",
         (
             r"\b(?:(?:do )?not (?:to )?exceed(?:ing)?|no more than|max(?:imum)?(?: of| daily dose(?: of)?)?)\s*:?\s*"
-            r"\d[\d,.]*\s*(?:mg|g|gm|grams?)\b(?:\s*(?:of|per|/|a|day|daily|in|24|hours?|hrs?|total))*\s*"
-            r"(?:acetaminophen|apap|tylenol)\b(?:\s*(?:/|per|in|a|24|day|daily|hours?|hrs?|from|all|sources))*"
+            r"\d[\d,.]*\s*(?:mg|g|gm|grams?)\b(?:\s*(?:/|(?:of|per|a|day|daily|in|24|hours?|hrs?|total)\b))*\s*"
+            r"(?:acetaminophen|apap|tylenol)\b(?:\s*(?:/|(?:per|in|a|24|day|daily|hours?|hrs?|from|all|sources)\b))*"
         ),
     )
 )
@@ -68,6 +66,7 @@ _DATE = r"(?:[a-z]{3,9}\.?,?\s*)?(\d{1,4})[/-](\d{1,2})[/-](\d{1,4})(?:t[\d:.+\-
 _STARTING = re.compile(rf",?\s*\bstart(?:ing|s)?(?:\s*(?:date|on))?\s*:?\s*{_DATE}")
 _UNTIL = re.compile(rf",?\s*\b(?:until|through|end(?:ing|s)?(?:\s*date)?)\s*:?\s*{_DATE}")
 _LONG_DATE = re.compile(r"\b(\d{1,2})[\s-](" + "|".join(_MONTHS) + r")[a-z]*[\s-](\d{4})")
+_SPACES = re.compile(r"\s+")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _HALF = r"(?:1\s*[- ]\s*half|a half|half(?:\s+(?:a|of a|of))?|(?:a\s+)?1/2)"
 
@@ -96,7 +95,6 @@ _REWRITES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
     (re.compile(r"(?<=\d)\s*h(?:rs?|ours?)?\s*(-|to)\s*(?=\d+\s*h)"), r" \1 "),
     (re.compile(r"\bevery (?:3rd|third) day\b"), "every 3 days"),
     (re.compile(r"^(?:please\s+|(?:patient\s+)?may\s+)(?=take|use|apply|place)"), ""),
-    (re.compile(r"\s+"), " "),
 )
 
 
@@ -131,7 +129,7 @@ def _without_quantity(text: str) -> str:
 
 def plain_sig(text: str) -> tuple[str, date | None, date | None]:
     """The directions in plain form, and the first and last day where the text names them (month first)."""
-    plain = text.lower().translate(_TABLE)
+    plain = _SPACES.sub(" ", text.lower().translate(_TABLE)).strip()
     plain = _FILL_DATES.sub(" ", plain)
     plain = _LONG_DATE.sub(lambda m: f"{_MONTHS.index(m[2]) + 1}/{m[1]}/{m[3]}", plain)
     start, plain = _take_date(_STARTING, plain)
@@ -142,5 +140,5 @@ def plain_sig(text: str) -> tuple[str, date | None, date | None]:
         plain = pattern.sub(" ", plain)
     plain = _COMMENTS.sub(_without_comment, plain)
     for pattern, replacement in _REWRITES:
-        plain = pattern.sub(replacement, plain)
-    return plain.strip(" ."), start, end
+        plain = pattern.sub(replacement, _SPACES.sub(" ", plain))
+    return _SPACES.sub(" ", plain).strip(" ."), start, end
