@@ -191,7 +191,7 @@ ENDS_WITH_A_SENTENCE: dict[str, tuple[Set, str]] = {
     ),
     "a redirect to an open connection": (
         files(httpx2.Response(302, headers={"Location": "http://ehr.example.org/files/x"})),
-        "from https to an open connection",
+        "redirects to an open connection",
     ),
     "a file with a token on another host": (
         manifest(output=[{"type": "Observation", "url": f"{STORAGE}/x"}]),
@@ -372,6 +372,24 @@ async def test_a_redirect_to_storage_is_followed_without_the_token(export: Expor
     assert "authorization" in service.asked("GET", f"{HOST}/files/Observation.ndjson")[0].headers
     assert "authorization" not in service.asked("GET", f"{STORAGE}/x")[0].headers
     assert "authorization" not in service.asked("GET", f"{HOST}/files/back")[0].headers
+
+
+async def test_a_redirect_at_home_gets_the_token_when_it_asks(export: Export, service: Service) -> None:
+    def guarded(request: httpx2.Request) -> httpx2.Response:
+        return service.good() if "authorization" in request.headers else httpx2.Response(401)
+
+    service.on_file(httpx2.Response(307, headers={"Location": "/files/moved"}))
+    service.on(f"GET {HOST}/files/moved", guarded)
+    assert (await export.run()).complete
+
+
+async def test_storage_at_home_that_refuses_a_token_is_read_without(export: Export, service: Service) -> None:
+    def signed(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(400) if "authorization" in request.headers else service.good()
+
+    service.on_file(httpx2.Response(307, headers={"Location": "/storage/x?signature=1"}))
+    service.on(f"GET {HOST}/storage/x", signed)
+    assert (await export.run()).complete
 
 
 async def test_a_listed_host_may_see_the_token(export: Export, service: Service) -> None:

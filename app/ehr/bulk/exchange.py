@@ -137,23 +137,33 @@ class Exchange:
     async def _walk(
         self, method: str, url: str, headers: Mapping[str, str], token: str | None, content: bytes | None
     ) -> httpx2.Response:
+        """Follow redirects.  What a redirect leads to gets no token: storage refuses one beside its own signature.
+        Only when an address that never left our origins then asks for it is it sent after all."""
         seen: set[str] = set()
+        carried, home = token, True
         while True:
             seen.add(url)
-            response = await self._send(method, url, headers, token, content)
+            response = await self._send(method, url, headers, carried, content)
+            if response.status_code == 401 and carried != token and home:
+                await response.aclose()
+                carried = token
+                continue
             target = response.headers.get("location")
             if response.status_code not in _REDIRECTS or not target:
                 return response
             await response.aclose()
             following = urljoin(url, target)
-            if not self.is_own(following):
-                # Storage refuses a bearer token beside its own signature, and must not learn it.
-                token = None
-            if urlsplit(following).scheme != "https" and urlsplit(url).scheme == "https":
-                raise ExchangeError("redirects from https to an open connection, which is not followed")
-            if following in seen or len(seen) > MAX_REDIRECTS or method not in {"GET", "HEAD"}:
-                raise ExchangeError("redirects without end" if method == "GET" else "redirects the request")
-            url = following
+            self._check_redirect(method, following, seen)
+            home = home and self.is_own(following)
+            url, carried = following, None
+
+    def _check_redirect(self, method: str, following: str, seen: set[str]) -> None:
+        if method != "GET":
+            raise ExchangeError("redirects the request")
+        if following in seen or len(seen) > MAX_REDIRECTS:
+            raise ExchangeError("redirects without end")
+        if urlsplit(following).scheme != "https" and not self.is_own(following):
+            raise ExchangeError("redirects to an open connection, which is not followed")
 
     async def _send(
         self, method: str, url: str, headers: Mapping[str, str], token: str | None, content: bytes | None
