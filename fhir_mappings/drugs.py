@@ -54,8 +54,8 @@ _OPIOID_STEMS = {
 }  # fmt: skip
 # Orders whose name is a place-holder: the drug is written elsewhere.
 _PLACEHOLDER = re.compile(
-    r"\b(?:misc(?:ellaneous)?|free ?text|non-?formulary|template|compound(?:ed)?|unlisted|other medication"
-    r"|patient supplied|home med(?:ication)?|medication|prescription|unknown|order)\b",
+    r"\b(?:misc(?:ellaneous)?|free ?text|non-?formulary|template|compound(?:ed)?|unlisted|other|patient supplied"
+    r"|home med|medication|prescription|unknown|order|drug)s?\b",
     re.IGNORECASE,
 )
 Key = tuple[str, str]
@@ -275,6 +275,15 @@ def _fact(drug: Drug, named: NamedAs, basis: DrugBasis) -> DrugFact:
         counted=drug.counted,
         classes=drug.classes,
     )
+
+
+def names_nothing(named: NamedAs) -> bool:
+    """Whether there is no code and no name, or no code of a drug and only a place-holder for a name."""
+    if not named.texts:
+        return not named.codings
+    if any(canonical(system) in _CODE_SYSTEMS for system, _ in named.codings):
+        return False
+    return not any(re.search(r"\w", _PLACEHOLDER.sub("", text)) for text in named.texts)
 
 
 def with_text_search(verdict: Verdict, named: NamedAs, texts: Iterable[str], terms: Terms) -> Verdict:

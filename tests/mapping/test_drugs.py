@@ -164,6 +164,13 @@ def test_a_free_text_order_is_searched_in_its_directions() -> None:
     assert codes(found.issues)[0] == "drug_from_text"
 
 
+def test_a_free_text_order_in_force_that_names_no_drug_is_told() -> None:
+    """It may be an opioid, so nothing can be said to be absent."""
+    found = named(text="Misc Prescription (Freetext Medication)")
+    assert codes(found.issues) == ["medication_missing"]
+    assert named(text="Misc Prescription (Freetext Medication)", status="completed").issues == ()
+
+
 def test_directions_that_warn_of_an_opioid_do_not_turn_another_drug_into_one() -> None:
     found = named(
         (RXNORM, "314076", "lisinopril 10 MG"), dosageInstruction=[{"text": "do not take with oxycodone"}]
