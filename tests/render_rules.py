@@ -29,17 +29,20 @@ SCOPES = {
 }
 
 
+ROUTINE = "routine rule: hospice, palliative care and age under 18 take it away"
+
+
 def page(rule: Rule) -> str:
     """One rule: its sentence, source, whom it concerns, and every case of its table with the rule's own answer."""
-    kind = "safety rule: exclusions do not take it away" if rule.safety else ""
-    kind = "dose rule: does not apply to people with an exclusion" if rule.dose else kind
+    kind = "safety rule: no exclusion takes it away" if rule.safety else ROUTINE
+    kind = "dose rule: every exclusion takes it away" if rule.dose else kind
     off = "" if Policy().gaps[rule.id].enabled else "Off in the default pack."
     lines = [
         f"# {rule.id} {rule.name}",
         "",
         rule.words(Policy()),
         "",
-        f"- Concerns: {SCOPES[rule.scope]}{f'; {kind}' if kind else ''}",
+        f"- Concerns: {SCOPES[rule.scope]}; {kind}",
         f"- Source: {rule.source}",
         *([f"- {off}"] if off else []),
         "",

@@ -100,6 +100,7 @@ def _contribution(one: Contribution) -> Json:
         "prescriber": one.prescriber,
         "prn": one.prn,
         "outside": one.outside,
+        "peak": _number(one.peak),
         "note": one.note,
     }
 

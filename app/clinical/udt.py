@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -124,7 +124,7 @@ class Analyte:
     outcome: Outcome
     definitive: bool
     text: str
-    drugs: str = ""
+    drugs: tuple[str, ...] = ()
 
     @property
     def unexpected(self) -> bool:
@@ -147,7 +147,24 @@ def analytes(facts: Facts, policy: Policy, as_of: date) -> tuple[Analyte, ...]:
         if result.when not in supplied:
             supplied[result.when] = drugs_before(facts, policy, result.when)
         found.append(_judged(result, assay, result.when, supplied[result.when]))
-    return tuple(sorted(found, key=lambda one: (one.when, one.name, one.ref)))
+    settled = [_seen_elsewhere(one, found) for one in found]
+    return tuple(sorted(settled, key=lambda one: (one.when, one.name, one.ref)))
+
+
+def _seen_elsewhere(one: Analyte, found: Sequence[Analyte]) -> Analyte:
+    """A drug that another assay of the same day detected is not missing."""
+    if one.outcome not in {Outcome.UNEXPECTED_NEGATIVE, Outcome.ASSAY_MAY_MISS}:
+        return one
+    seen = {
+        drug
+        for other in found
+        if other.when == one.when and other.outcome is Outcome.EXPECTED_POSITIVE
+        for drug in other.drugs
+    }
+    if not set(one.drugs) <= seen:
+        return one
+    text = f"{one.text}; {joined(one.drugs)} detected by another assay of the same day"
+    return replace(one, outcome=Outcome.EXPECTED_NEGATIVE, text=text)
 
 
 def drugs_before(facts: Facts, policy: Policy, collected: date) -> tuple[DrugFact, ...]:
@@ -180,7 +197,7 @@ def _judged(result: Result, assay: Assay, when: date, drugs: Sequence[DrugFact])
     outcome, about = _outcome(result, assay, drugs, definitive=definitive)
     said = result.text or result.interpretation
     how = "definitive" if definitive else "presumptive"
-    why = f" ({about} in supply)" if about else ""
+    why = f" ({joined(about)} in supply)" if about else ""
     name = _short(result)
     text = f"{name}: {said or 'no result given'}; {how}; {outcome}{why}"
     return Analyte(result.ref, name, when, outcome, definitive, text, about)
@@ -197,19 +214,19 @@ def _short(result: Result) -> str:
 
 def _outcome(
     result: Result, assay: Assay, drugs: Sequence[DrugFact], *, definitive: bool
-) -> tuple[Outcome, str]:
+) -> tuple[Outcome, tuple[str, ...]]:
     """The outcome, and the names of the drugs in supply that it is about."""
     if _INVALID.search(f"{result.text} {result.interpretation}"):
-        return Outcome.INVALID, ""
+        return Outcome.INVALID, ()
     detected = _detected(result)
     if detected is None:
-        return Outcome.NEEDS_READING, ""
+        return Outcome.NEEDS_READING, ()
     if detected:
         explained = _names(drugs, assay.explains)
         return (Outcome.EXPECTED_POSITIVE if explained else Outcome.UNEXPECTED_POSITIVE), explained
     should = [drug for drug in drugs if _matches(drug, assay.detects)]
     if not should:
-        return Outcome.EXPECTED_NEGATIVE, ""
+        return Outcome.EXPECTED_NEGATIVE, ()
     seen = should if definitive else [drug for drug in should if not _matches(drug, assay.screen_misses)]
     if not seen:
         return Outcome.ASSAY_MAY_MISS, _names(should, None)
@@ -236,8 +253,8 @@ def _matches(drug: DrugFact, words: frozenset[str]) -> bool:
     return drug.ingredient in words or bool(words & drug.classes)
 
 
-def _names(drugs: Iterable[DrugFact], words: frozenset[str] | None) -> str:
-    return joined(
+def _names(drugs: Iterable[DrugFact], words: frozenset[str] | None) -> tuple[str, ...]:
+    return tuple(
         dict.fromkeys(
             drug.ingredient or drug.name for drug in drugs if words is None or _matches(drug, words)
         )

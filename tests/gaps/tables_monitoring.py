@@ -27,7 +27,7 @@ from tests.gaps.build import (
     urine,
     visit,
 )
-from tests.gaps.spec import DEFERRED, MET, NOT, OVERDUE, SOON, UNKNOWN, Row, row
+from tests.gaps.spec import DEFERRED, EXCLUDED, MET, NOT, OVERDUE, SOON, UNKNOWN, Row, row
 
 NEW = therapy(new=True, since=date(2025, 5, 1))
 CANNOT_TELL = therapy("cannot_tell")
@@ -232,7 +232,7 @@ TABLES: dict[str, list[Row]] = {
         ),
         row("not on long-term therapy", case(ltot="no"), NOT),
         row("long-term therapy cannot be told", case(ltot=CANNOT_TELL), OVERDUE),
-        row("excluded by hospice: still judged", case(problem("hospice")), OVERDUE),
+        row("excluded by hospice", case(problem("hospice")), EXCLUDED),
     ],
     "G04": [
         row(
@@ -271,6 +271,15 @@ TABLES: dict[str, list[Row]] = {
             SOON,
             "the assay may not detect methadone",
             colour="yellow",
+        ),
+        row(
+            "opiates not detected, oxycodone detected by its own assay, oxycodone in supply",
+            case(
+                order(OXYCODONE, "2025-05-20"),
+                urine("opiates_general", "2025-06-01", "NEG"),
+                urine("oxycodone", "2025-06-01", "POS"),
+            ),
+            MET,
         ),
         row(
             "opiates not detected on a screen, morphine in supply",
@@ -381,7 +390,7 @@ TABLES: dict[str, list[Row]] = {
         row("only a superseded one", case(agreement("2025-05-01", current=False)), OVERDUE),
         row("one without a date", case(agreement(None)), UNKNOWN, "without a date"),
         row("not on long-term therapy", case(ltot="no"), NOT),
-        row("excluded by hospice: still judged", case(problem("hospice")), OVERDUE),
+        row("excluded by hospice", case(problem("hospice")), EXCLUDED),
     ],
     "G06": [
         row(
@@ -478,7 +487,7 @@ TABLES: dict[str, list[Row]] = {
         row("no visit, visits did not load", case(failed="Encounter"), UNKNOWN),
         row("visits not connected", case(missing="Encounter"), UNKNOWN, "No data source"),
         row("not on long-term therapy", case(ltot="no"), NOT),
-        row("excluded by hospice: still judged", case(problem("hospice")), OVERDUE),
+        row("excluded by hospice", case(problem("hospice")), EXCLUDED),
     ],
     "G20": [
         row("booked for 1 Aug 2025", case(visit("2025-05-01"), appointment("2025-08-01")), MET, "1 Aug 2025"),
@@ -489,7 +498,7 @@ TABLES: dict[str, list[Row]] = {
         row("appointments did not load", case(failed="Appointment"), UNKNOWN),
         row("appointments not connected", case(missing="Appointment"), UNKNOWN, "No data source"),
         row("not on long-term therapy", case(ltot="no"), NOT),
-        row("excluded by hospice: still judged", case(problem("hospice"), visit("2025-05-01")), SOON),
+        row("excluded by hospice", case(problem("hospice"), visit("2025-05-01")), EXCLUDED),
     ],
     "G29": [
         row("new since 1 May 2025, visit 20 May", case(visit("2025-05-20"), ltot=NEW), MET),
@@ -524,11 +533,11 @@ TABLES: dict[str, list[Row]] = {
         row("appointments did not load", case(failed="Appointment"), UNKNOWN),
         row("not on long-term therapy", case(ltot="no"), NOT),
         row(
-            "excluded by hospice: still judged",
+            "excluded by hospice",
             case(
                 problem("hospice"), appointment("2025-03-01", "noshow"), appointment("2025-05-01", "noshow")
             ),
-            SOON,
+            EXCLUDED,
         ),
     ],
     "G31": [

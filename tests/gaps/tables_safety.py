@@ -86,6 +86,17 @@ TABLES: dict[str, list[Row]] = {
             "dispensed",
         ),
         row(
+            "60 MME, order cancelled on 1 Jan 2025: patient declined",
+            case(
+                OPIOID,
+                order(NALOXONE, "2025-01-01", None, status="cancelled", status_reason="Patient declined"),
+                mme=60,
+            ),
+            MET,
+            "Declined on 1 Jan 2025",
+            due="2026-01-01",
+        ),
+        row(
             "60 MME, order cancelled",
             case(OPIOID, order(NALOXONE, "2025-01-01", None, status="cancelled"), mme=60),
             OVERDUE,

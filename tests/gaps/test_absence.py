@@ -34,6 +34,15 @@ LOOKS_INTO = {
     "Procedure": {"G01", "G35"},
 }
 
+# Kinds that some sites do not offer: they count only where they are offered.
+ALSO = {
+    "Consent": {"G05"},
+    "DiagnosticReport": {"G03"},
+    "MedicationDispense": {"G13", "G14", "G21", "G22"},
+    "MedicationStatement": {"G13", "G14"},
+    "QuestionnaireResponse": {"G06", "G08", "G09", "G10", "G11", "G37"},
+}
+
 
 def unread(facts: Facts, kind: str, *, connected: bool) -> Facts:
     """The same chart with one kind not loaded at all: its facts are gone and its source says so."""
@@ -73,6 +82,18 @@ def test_an_unread_source_supports_no_claim_of_absence(
             assert gap.status not in {Status.OVERDUE, Status.DUE_SOON} or gap.id in {"G13", "G14", "G08"}, (
                 gap.text
             )
+
+
+@pytest.mark.parametrize("kind", sorted(ALSO))
+@pytest.mark.parametrize("facts", [OPIOID_ONLY, EMPTY], ids=["opioid only", "empty"])
+def test_a_second_place_to_look_that_did_not_load_supports_no_claim_either(
+    facts: Facts, kind: str, terms: Terms
+) -> None:
+    found = evaluate(unread(facts, kind, connected=True), Policy(), terms, AS_OF)
+    assert claims(found, ALSO[kind], proven_scope=True) == []
+    on_opioid = {gap.id: gap.status for gap in found.gaps if gap.id in ALSO[kind]}
+    assert set(on_opioid.values()) <= {Status.UNKNOWN, Status.NOT_APPLICABLE}
+    assert facts is EMPTY or Status.UNKNOWN in on_opioid.values()
 
 
 @pytest.mark.parametrize("connected", [True, False])

@@ -2,9 +2,11 @@
 
 import json
 import random
+import tomllib
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,3 +136,32 @@ def test_the_day_asked_about_decides_not_the_clock(terms: Terms) -> None:
     ]
     statuses = [next(gap.status for gap in one.gaps if gap.id == "G05") for one in found]
     assert statuses == [Status.DUE_SOON, Status.OVERDUE]
+
+
+def test_the_stamped_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]
+    assert project["version"] == CODE_VERSION
+
+
+def test_records_of_a_later_day_are_not_known_yet(terms: Terms) -> None:
+    later = record("review", "2025-06-16", "G14")
+    found = evaluate(FULL, Policy(), terms, AS_OF, records=(later,))
+    assert next(gap.status for gap in found.gaps if gap.id == "G14") is Status.OVERDUE
+    same_day = record("review", "2025-06-15", "G14")
+    found = evaluate(FULL, Policy(), terms, AS_OF, records=(same_day,))
+    assert next(gap.status for gap in found.gaps if gap.id == "G14") is Status.DUE_SOON
+
+
+def test_hospice_takes_routine_rules_and_leaves_safety(terms: Terms) -> None:
+    found = evaluate(chart(*FULL.orders, problem("hospice")), Policy(), terms, AS_OF)
+    by_id = {gap.id: gap.status for gap in found.gaps}
+    assert {by_id[number] for number in ("G01", "G03", "G05", "G06", "G15", "G19")} == {Status.EXCLUDED}
+    assert (by_id["G13"], by_id["G14"]) == (Status.MET, Status.OVERDUE)
+
+
+def test_a_confirmed_person_stays_in_scope_below_the_definition(terms: Terms) -> None:
+    facts = chart(order(OXYCODONE, "2025-06-01", 28))
+    without = evaluate(facts, Policy(), terms, AS_OF)
+    said = evaluate(facts, Policy(), terms, AS_OF, decisions=(Decision(date(2025, 6, 2), is_ltot=True),))
+    status = [next(gap.status for gap in found.gaps if gap.id == "G05") for found in (without, said)]
+    assert status == [Status.NOT_APPLICABLE, Status.OVERDUE]

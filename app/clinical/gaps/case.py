@@ -81,8 +81,9 @@ class Scope(StrEnum):
 class Rule:
     """One care-gap rule.
 
-    dose: about the dose, so an exclusion takes it away.  safety: listed first.  interval: the policy's interval
-    it follows.  sentence: the rule in words; {names} are numbers of the policy.
+    dose: about the dose, so any exclusion takes it away.  safety: listed first, and no exclusion takes it away.  Every
+    other rule is routine care for adults: hospice, palliative care and age take it away.  interval: the policy's
+    interval it follows.  sentence: the rule in words; {names} are numbers of the policy.
     """
 
     id: str
@@ -161,6 +162,7 @@ def not_applicable(text: str, *evidence: Evidence) -> Finding:
     return Finding(Status.NOT_APPLICABLE, text, evidence)
 
 
+_NOT_ROUTINE = frozenset({"hospice", "palliative", "age"})
 _COLOURS = {Status.MET: Colour.GREEN, Status.DUE_SOON: Colour.YELLOW, Status.OVERDUE: Colour.RED}
 _OPEN = (Status.OVERDUE, Status.DUE_SOON, Status.UNKNOWN)
 
@@ -171,13 +173,14 @@ def apply(one: Rule, case: Case) -> Gap | None:
     if not settings.enabled or (settings.from_date and case.as_of < settings.from_date):
         return None
     finding = _outside_scope(one, case) or _excluded(one, case) or _deferred(one, case, _checked(one, case))
+    text = finding.text[:1].upper() + finding.text[1:]
     refs = dict.fromkeys(ref for item in finding.evidence for ref in item.refs)
     return Gap(
         id=one.id,
         name=one.name,
         status=finding.status,
         colour=finding.colour or _COLOURS.get(finding.status, Colour.GREY),
-        text=finding.text,
+        text=text,
         rule=one.words(case.policy),
         source=case.policy.source(f"gaps.{one.id}", one.source),
         due=finding.due,
@@ -210,10 +213,11 @@ def _outside_scope(one: Rule, case: Case) -> Finding | None:
 
 
 def _excluded(one: Rule, case: Case) -> Finding | None:
-    if not one.dose or not case.exclusions:
+    found = [] if one.safety else [e for e in case.exclusions if one.dose or e.kind in _NOT_ROUTINE]
+    if not found:
         return None
-    what = joined(exclusion.text for exclusion in case.exclusions)
-    evidence = [Evidence("exclusion", e.text, e.refs, e.since) for e in case.exclusions]
+    what = joined(exclusion.text for exclusion in found)
+    evidence = [Evidence("exclusion", e.text, e.refs, e.since) for e in found]
     return Finding(Status.EXCLUDED, f"Does not apply: {what}", tuple(evidence))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from app.clinical.evaluation import Evidence
 from app.clinical.exclusions import active_problems
 from app.clinical.gaps.absence import absent, unproven
@@ -16,6 +18,8 @@ from fhir_mappings.facts import DrugFact
 
 _ALSO = ("MedicationDispense", "MedicationStatement", "Procedure", "Communication")
 _VOID = frozenset({"cancelled", "entered-in-error", "draft", "not-taken", "declined", "preparation"})
+_NOT_GIVEN = frozenset({"cancelled", "stopped", "not-taken"})
+_REFUSED = re.compile(r"declin|refus", re.IGNORECASE)
 _CONDITIONS = {
     "opioid_use_disorder": "opioid use disorder",
     "other_substance_use_disorder": "substance use disorder",
@@ -143,6 +147,11 @@ def _declined(case: Case, hold: list[Evidence]) -> Finding | None:
     """Declined by the patient: settled for the policy's months."""
     noted = case.noted(RecordKind.DECLINED, "G13")
     own = [Done(noted.on, noted.ref, noted.text)] if noted else []
+    own += [
+        Done(o.authored or o.start, o.ref, o.status_reason)
+        for o in case.facts.orders
+        if is_rescue(o.drug) and o.status in _NOT_GIVEN and _REFUSED.search(o.status_reason)
+    ]
     last = newest([*done_events(case.facts, "naloxone_declined"), *own], case.as_of)
     if last is None or last.when is None:
         return None

@@ -167,9 +167,7 @@ def _needs_look(look: list[Analyte]) -> Finding:
 
 def _look_words(one: Analyte) -> str:
     if one.outcome is Outcome.ASSAY_MAY_MISS:
-        return (
-            f"{one.name} not detected, but the assay may not detect {one.drugs}; a definitive test can tell"
-        )
+        return f"{one.name} not detected, but the assay may not detect {joined(one.drugs)}; a definitive test can tell"
     return f"{one.name} {one.outcome}"
 
 
