@@ -15,6 +15,7 @@ from fhir_mappings.drugs import NamedAs, names_in, names_nothing, recognise, wit
 from fhir_mappings.facts import DrugBasis, DrugFact, Fill, Issue, IssueCode, Order, Sig
 from fhir_mappings.purpose import for_opioid_use_disorder
 from fhir_mappings.references import id_of, ref_to, who
+from fhir_mappings.results import text_of
 from fhir_mappings.setting import setting_of
 from fhir_mappings.units import days_of, number_of, unit_of, value_of
 from valuesets import Terms
@@ -84,15 +85,9 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
         do_not_perform=resource.doNotPerform,
         for_oud=_for_oud(resource, drug, texts, context),
         text=drug.name,
-        status_reason=_reason(resource.statusReason),
+        status_reason=text_of(resource.statusReason),
     )
     return order, issues
-
-
-def _reason(concept: r.Concept | None) -> str:
-    if concept is None:
-        return ""
-    return concept.text or next((coding.display for coding in concept.coding if coding.display), "")
 
 
 def statement_of(resource: r.MedicationStatement, ref: str, context: Context) -> tuple[Order, list[Issue]]:

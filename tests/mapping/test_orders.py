@@ -103,6 +103,11 @@ def test_status_and_intent_are_kept_as_written() -> None:
     assert order(request(status="")).status == "unknown"
 
 
+def test_why_an_order_was_cancelled() -> None:
+    one = order(request(status="cancelled", statusReason={"text": "patient declined"}))
+    assert (one.status, one.status_reason) == ("cancelled", "patient declined")
+
+
 @pytest.mark.parametrize(
     ("authored", "expected"),
     [
