@@ -93,6 +93,12 @@ class Counter:
             notes.append(f"{plain(dose.peak * factor.factor)} MME on dosing days")
         if factor.status == "carried_forward":
             notes.append("legacy factor: the current table does not name this drug")
+        if (
+            supply.drug.ingredient == "methadone"
+            and supply.drug.counted == "review"
+            and supply.for_oud is None
+        ):
+            notes.append("a methadone product mostly used for opioid use disorder; its purpose is not stated")
         if supply.assumed_refills:
             notes.append("refills taken as filled; no fill is recorded")
         elif not supply.filled:

@@ -116,7 +116,10 @@ class Mme:
 
 @dataclass(frozen=True, slots=True)
 class Ltot:
-    """Long-term opioid therapy by the policy's definition, and under the other presets side by side."""
+    """Long-term opioid therapy by the policy's definition, and under the other presets side by side.
+
+    confidence: points by reason, for the order of work lists only.
+    """
 
     status: LtotStatus
     definition: str
@@ -128,6 +131,7 @@ class Ltot:
     evidence: tuple[Evidence, ...] = ()
     uncovered_days: int | None = None
     new: bool | None = None
+    confidence: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

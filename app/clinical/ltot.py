@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from app.clinical.cohort import ways
+from app.clinical.cohort import Therapy, confidence, ways
 from app.clinical.definitions import DEFINITIONS, current_episode, held_between
 from app.clinical.episodes import Coverage, coverage
 from app.clinical.evaluation import Evidence, Ltot, LtotStatus
@@ -60,10 +60,11 @@ def ltot(
             *([] if whole else [Evidence("orders", "Prescriptions were not read completely.")]),
             *(_reported_evidence(order) for order in reported),
             Evidence("state", _sentence(where)),
-            *ways(facts, covering, unknown, as_of),
+            *ways(facts, Therapy(covering, unknown, chosen), as_of),
         ),
         uncovered_days=found.uncovered,
         new=_is_new(found, policy) if status is LtotStatus.YES or where.state in LISTED else None,
+        confidence=confidence(facts, chosen, where.word, as_of),
     )
 
 

@@ -47,11 +47,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The state and the sentence that explains how it came about; it feeds the list's add and drop reasons."""
+    """The state and the sentence that explains how it came about; it feeds the list's add and drop reasons.
+
+    word: a clinician's yes or no, as long as it stands.
+    """
 
     state: State
     reason: str
     ask: str = ""
+    word: bool | None = None
 
 
 def standing(
@@ -103,8 +107,9 @@ def _decided(decision: Decision, found: Coverage, policy: LtotPolicy, *, holds: 
     """What a clinician said."""
     if decision.is_ltot:
         ask = "below the definition: keep or remove?" if holds is False else ""
-        return Standing(State.CONFIRMED, f"confirmed on {day(decision.on)}", ask)
-    return Standing(_by_length(found, policy), f"a clinician said not long-term on {day(decision.on)}")
+        return Standing(State.CONFIRMED, f"confirmed on {day(decision.on)}", ask, word=True)
+    reason = f"a clinician said not long-term on {day(decision.on)}"
+    return Standing(_by_length(found, policy), reason, word=False)
 
 
 def _undecided(found: Coverage, policy: LtotPolicy, *, holds: bool | None, earlier: State | None) -> Standing:

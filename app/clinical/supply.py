@@ -143,9 +143,9 @@ def _without_repeated_fills(fills: Iterable[Fill]) -> list[Fill]:
     """One fill seen by the EHR and by the PDMP counts once: same drug and quantity, at most three days apart."""
     kept: list[Fill] = []
     by_ref = {fill.ref: fill for fill in fills}
-    for fill in sorted(by_ref.values(), key=lambda f: (_from_pdmp(f), f.when or date.min, f.ref)):
+    for fill in sorted(by_ref.values(), key=lambda f: (from_pdmp(f), f.when or date.min, f.ref)):
         twin = any(
-            _from_pdmp(other) != _from_pdmp(fill)
+            from_pdmp(other) != from_pdmp(fill)
             and _same_drug(other.drug, fill.drug)
             and other.quantity == fill.quantity
             and _near(other.when, fill.when)
@@ -156,7 +156,8 @@ def _without_repeated_fills(fills: Iterable[Fill]) -> list[Fill]:
     return kept
 
 
-def _from_pdmp(fill: Fill) -> bool:
+def from_pdmp(fill: Fill) -> bool:
+    """A row of a prescription monitoring programme rather than of this EHR."""
     return not fill.ref.startswith("MedicationDispense/") or fill.outside
 
 
