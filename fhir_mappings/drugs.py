@@ -37,6 +37,7 @@ _CATEGORIES = {
 }
 _OPIOID_ANTAGONISTS = frozenset({"naloxone", "naltrexone", "nalmefene"})
 _CODE_SYSTEMS = frozenset({RXNORM, NDC})
+_LONGEST_TEXT = 1000
 _ABSENT = "data-absent-reason"
 _MASKS = frozenset({"error", "masked", "unknown"})
 # Words that name an opioid although no drug we know of; misspelt and foreign forms of the common ones included.
@@ -140,7 +141,7 @@ def recognise(named: NamedAs, terms: Terms) -> Verdict:
 
 def _best_name(texts: Iterable[str], terms: Terms) -> NamedDrug | None:
     """What the texts name: an opioid before anything else, one with a strength before one without."""
-    found = [named for text in texts if (named := terms.drug_by_name(text)) is not None]
+    found = [named for text in texts if (named := terms.drug_by_name(text[:_LONGEST_TEXT])) is not None]
     return max(found, key=_telling, default=None)
 
 
@@ -296,7 +297,7 @@ def with_text_search(verdict: Verdict, named: NamedAs, texts: Iterable[str], ter
     if drug.basis is not DrugBasis.NONE or coded or (named.texts and not _PLACEHOLDER.search(named.display)):
         return verdict
     for text in texts:
-        found = terms.drug_by_name(text)
+        found = terms.drug_by_name(text[:_LONGEST_TEXT])
         if found is not None and "opioid" in found.drug.classes:
             fact = _fact(found.drug, NamedAs(texts=(drug.name,)), DrugBasis.NAME)
             return Verdict(fact, ((IssueCode.DRUG_FROM_TEXT, "the drug is named only in the directions"),))

@@ -21,6 +21,7 @@ _AGREEMENT = re.compile(
     r"[a-z ]*(?:agreement|contract|consent)|(?:agreement|contract|consent)[a-z ]*(?:opioid|controlled[ -]substance)",
     re.IGNORECASE,
 )
+_LONGEST_TITLE = 300
 _PDMP = re.compile(r"\bpdmp\b|prescription (?:drug )?monitoring program", re.IGNORECASE)
 
 
@@ -90,7 +91,7 @@ def document_of(resource: r.Document, ref: str, terms: Terms, zone: tzinfo) -> D
     elements = set(elements_of([resource.type, *categories], terms))
     attached = [part.attachment.title for part in resource.content if part.attachment is not None]
     titles = [title for title in (resource.description, text_of(resource.type), *attached) if title]
-    titled = next((t for t in titles if _AGREEMENT.search(t) or terms.is_agreement_title(t)), "")
+    titled = next((t for t in titles if _is_agreement(t[:_LONGEST_TITLE], terms)), "")
     if titled:
         elements.add("opioid_treatment_agreement")
     if not elements:
@@ -101,6 +102,10 @@ def document_of(resource: r.Document, ref: str, terms: Terms, zone: tzinfo) -> D
     }
     when = local_date(resource.date or resource.dateTime, zone)
     return Document(ref, frozenset(elements), when, current, titled or next(iter(titles), ""))
+
+
+def _is_agreement(title: str, terms: Terms) -> bool:
+    return bool(_AGREEMENT.search(title)) or terms.is_agreement_title(title)
 
 
 def visit_of(resource: r.Encounter, ref: str, zone: tzinfo) -> Visit:

@@ -17,7 +17,6 @@ class Coding(Struct, gc=False):
     system: str = ""
     code: str = ""
     display: str = ""
-    userSelected: bool | None = None
 
 
 class Concept(Struct, gc=False):
@@ -173,7 +172,6 @@ class MedicationStatement(Resource, gc=False):
 
 class Performer(Struct, gc=False):
     actor: Reference | None = None
-    onBehalfOf: Reference | None = None
 
 
 class MedicationDispense(Resource, gc=False):
@@ -324,7 +322,6 @@ class Item(Struct, gc=False):
 
 class QuestionnaireResponse(Resource, gc=False):
     authored: str | None = None
-    questionnaire: str = ""
     item: list[Item] = []
 
 

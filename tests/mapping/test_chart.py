@@ -208,6 +208,15 @@ def test_numbers_that_no_dose_has_do_not_stall_the_reading() -> None:
     assert mapped(huge).results[0].value is None
 
 
+def test_endless_texts_do_not_stall_the_reading() -> None:
+    endless = "pain opioid 1 tablet oxycodone " * 20_000
+    document = {"resourceType": "DocumentReference", "id": "x1", "status": "current", "description": endless}
+    order = request(None, medicationCodeableConcept={"text": endless}, dosageInstruction=[{"text": endless}])
+    found = facts(order, document | {"subject": {"reference": f"Patient/{PATIENT}"}})
+    assert found.orders[0].drug.is_opioid
+    assert found.documents == ()
+
+
 def test_facts_come_in_one_order_whatever_the_input() -> None:
     resources = [
         request(id=f"m{n}", medicationCodeableConcept=concept(RXNORM, *OXYCODONE_5)) for n in range(5)

@@ -101,6 +101,14 @@ def test_an_order_is_not_the_deed() -> None:
     assert (found.done, found.when) == (False, date(2026, 3, 2))
 
 
+def test_hospice_care_is_in_force_once_it_is_ordered() -> None:
+    asked = of_patient("ServiceRequest", status="active", intent="order", code=concept(SNOMED, "183920000"))
+    (found,) = facts(asked | {"authoredOn": "2026-03-02"}).events
+    assert (found.done, "hospice" in found.elements) == (True, True)
+    (proposed,) = facts(asked | {"intent": "proposal"}).events
+    assert proposed.done is False
+
+
 def test_counselling_in_a_message() -> None:
     sent = of_patient("Communication", status="completed", topic=concept(SNOMED, "460831000124102"))
     (found,) = facts(sent | {"sent": "2026-03-02T10:00:00Z", "sender": {"display": "Pat Nurse"}}).events
