@@ -22,6 +22,7 @@ from app.clinical.gaps.pdmp import checks
 from app.clinical.gaps.sources import BOOKINGS, CHECKS, DOCUMENTS, FORMS, ORDERS, PROBLEMS, RESULTS, VISITS
 from app.clinical.gaps.timed import Done, newest
 from app.clinical.gaps.urine import received
+from app.clinical.gaps.visits import BOOKED
 from app.clinical.months import add_months
 from app.clinical.opioids import is_opioid
 from app.clinical.overlaps import laid_out
@@ -34,7 +35,6 @@ NAMES = (
     "ort", "phq", "pdmp_date", "pdmp_result", "udt_date", "udt_result", "sleep_apnea", "ptsd", "gad7",
     "responsible_provider", "agreement_renewal", "peg_trend", "risk_tier",
 )  # fmt: skip
-_BOOKED = frozenset({"booked", "pending", "arrived", "checked-in", "waitlist", "proposed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,7 @@ class _Maker:
         found = newest_score(self.case.facts, tools, self.case.as_of)
         if found is None:
             return self.unknown(name, f"{joined((t.name for t in tools), 'or')} score", RESULTS, FORMS)
-        return self.known(
-            name, f"{found.tool} {amount(found.value)} of {found.highest}", found.when, found.refs[0]
-        )
+        return self.known(name, found.words, found.when, found.refs[0])
 
 
 def elements(case: Case) -> Mapping[str, Element]:
@@ -110,7 +108,7 @@ def _visits(make: _Maker) -> list[Element]:
     ahead = [
         (visit.when, visit.ref, visit.clinician or visit.display)
         for visit in case.facts.visits
-        if visit.kind == "appointment" and visit.when and visit.when >= case.as_of and visit.status in _BOOKED
+        if visit.kind == "appointment" and visit.when and visit.when >= case.as_of and visit.status in BOOKED
     ]
     last = make.newest("last_visit", held_visits(case.facts, case.as_of), "visit", VISITS)
     if not ahead:

@@ -6,11 +6,12 @@ validation paper, whose cut-off is from memory.  Bands of PHQ-9 and GAD-7 from t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
+from app.clinical.words import amount
 from fhir_mappings.facts import Facts
 
 
@@ -44,6 +45,12 @@ class Score:
     tool: str
     highest: int
     refs: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """ "PHQ-9 12 of 27, moderate"."""
+        band = _BANDS.get(self.tool)
+        return f"{self.tool} {amount(self.value)} of {self.highest}{f', {band(self.value)}' if band else ''}"
 
 
 def scores(facts: Facts, tool: Tool, as_of: date) -> list[Score]:
@@ -99,7 +106,7 @@ def ort_score(answers: Mapping[str, bool], sex: str) -> int | None:
     return sum(_ORT_POINTS[item][column] for item, yes in answers.items() if yes)
 
 
-def ort_band(points: Fraction | int) -> str:
+def ort_band(points: Fraction) -> str:
     """0 to 3 low, 4 to 7 moderate, 8 and more high."""
     return "high" if points >= 8 else "moderate" if points >= 4 else "low"
 
@@ -131,3 +138,10 @@ def gad7_band(total: Fraction) -> str:
         if total >= least:
             return words
     return "minimal"
+
+
+_BANDS: Mapping[str, Callable[[Fraction], str]] = {
+    PHQ9.name: phq9_band,
+    GAD7.name: gad7_band,
+    ORT.name: ort_band,
+}

@@ -24,6 +24,11 @@ TABLES: dict[str, list[Row]] = {
             due="2027-01-01",
         ),
         row("ORT 3 on 1 Jan 2022", case(result("ort_total", "2022-01-01", 3)), OVERDUE, colour="yellow"),
+        row(
+            "assessment only asked for",
+            case(event("opioid_misuse_risk_assessment", "2025-01-01", "ServiceRequest")),
+            OVERDUE,
+        ),
         row("assessed for risk 1 Jan 2025", case(event("opioid_misuse_risk_assessment", "2025-01-01")), MET),
         row(
             "ORT 3, depression since",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
@@ -242,8 +242,3 @@ def onboarding_until(case: Case, number: str) -> date | None:
         return None
     start = max(joining.on, case.policy.gaps[number].from_date or joining.on)
     return start + timedelta(days=case.policy.grace_days)
-
-
-def dated(found: Iterable[tuple[date | None, str, str]], as_of: date) -> list[tuple[date, str, str]]:
-    """Those with a date not after `as_of`, newest first; ties by reference, so that input order never matters."""
-    return sorted(((when, ref, text) for when, ref, text in found if when and when <= as_of), reverse=True)

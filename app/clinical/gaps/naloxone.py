@@ -18,6 +18,7 @@ from fhir_mappings.facts import DrugFact
 
 _ALSO = ("MedicationDispense", "MedicationStatement", "Procedure", "Communication")
 _VOID = frozenset({"cancelled", "entered-in-error", "draft", "not-taken", "declined", "preparation"})
+_ONLY_MEANT = frozenset({"proposal", "plan", "option"})
 _NOT_GIVEN = frozenset({"cancelled", "stopped", "not-taken"})
 _REFUSED = re.compile(r"declin|refus", re.IGNORECASE)
 _CONDITIONS = {
@@ -43,7 +44,11 @@ def _supplied(case: Case) -> list[Done]:
     orders = [
         Done(o.authored or o.start, o.ref, f"{o.drug.name}, {'at home' if o.reported else 'ordered'}")
         for o in case.facts.orders
-        if is_rescue(o.drug) and o.status not in _VOID and o.setting == "outpatient" and not o.do_not_perform
+        if is_rescue(o.drug)
+        and o.status not in _VOID
+        and o.setting == "outpatient"
+        and not o.do_not_perform
+        and (o.reported or o.intent not in _ONLY_MEANT)
     ]
     fills = [
         Done(fill.when, fill.ref, f"{fill.drug.name}, dispensed")
@@ -134,13 +139,14 @@ def naloxone(case: Case) -> Finding:
     proof = absent(case.facts, f"rescue naloxone in {lookback} months", ORDERS, _ALSO)
     notes = [*_combined(case), *_offers_unseen(case)]
     none = f"{'Not ordered or dispensed' if _offers_unseen(case) else 'None'} in {lookback} months"
+    past = last.when if last else None
     if hold:
         text = f"{none}; {joined(item.text for item in hold)}"
-        return overdue(text, proof, *hold, *notes)
+        return overdue(text, proof, *hold, *notes, last=past)
     text = f"{none}; offered to everyone with an opioid"
     if open_:
         text = f"{none}; not every reason for it could be judged"
-    return due_soon(text, proof, *open_, *notes)
+    return due_soon(text, proof, *open_, *notes, last=past)
 
 
 def _declined(case: Case, hold: list[Evidence]) -> Finding | None:

@@ -27,7 +27,7 @@ from app.clinical.scores import (
     Tool,
     scores,
 )
-from app.clinical.words import amount, day
+from app.clinical.words import day
 
 _ELEMENT = "Six Building Blocks tracking element"
 _NEW_SINCE = (
@@ -46,7 +46,7 @@ def soft(finding: Finding) -> Finding:
 def done_scores(case: Case, *tools: Tool) -> list[Done]:
     """Every score of these tools, in words."""
     return [
-        Done(score.when, score.refs[0], f"{score.tool} {amount(score.value)} of {score.highest}")
+        Done(score.when, score.refs[0], score.words)
         for tool in tools
         for score in scores(case.facts, tool, case.as_of)
     ]
@@ -66,9 +66,8 @@ def _unreviewed(case: Case, gap: str, score: Score) -> bool:
     return reviewed is None or reviewed.on < score.when
 
 
-def _score_evidence(score: Score, text: str = "") -> Evidence:
-    words = f"{score.tool} {amount(score.value)} of {score.highest}"
-    return Evidence("score", f"{words}{text}", score.refs, score.when)
+def _score_evidence(score: Score) -> Evidence:
+    return Evidence("score", score.words, score.refs, score.when)
 
 
 @rule(
@@ -141,7 +140,7 @@ def _high_phq(case: Case) -> Finding | None:
         or not _unreviewed(case, "G09", score)
     ):
         return None
-    text = f"PHQ-9 {amount(score.value)} of 27 on {day(score.when)}; plan not recorded"
+    text = f"{score.words}, on {day(score.when)}; plan not recorded"
     return overdue(text, _score_evidence(score), last=score.when)
 
 
@@ -149,7 +148,7 @@ def _phq_due(case: Case) -> Finding:
     short = _latest(case, PHQ2, "phq")
     full = _latest(case, PHQ9, "phq")
     if short is not None and short.value >= _PHQ2_CUT and (full is None or full.when < short.when):
-        text = f"PHQ-2 {amount(short.value)} of 6 on {day(short.when)}; PHQ-9 not done since"
+        text = f"{short.words} on {day(short.when)}; PHQ-9 not done since"
         return due_soon(text, _score_evidence(short), last=short.when)
     done = done_scores(case, PHQ9, PHQ2)
     return soft(timed(case, Activity("G09", "phq", "PHQ score", RESULTS, FORMS), done))
@@ -188,9 +187,7 @@ def _screened(case: Case, gap: str, interval: str, what: str, tools: Sequence[To
         and score.value >= case.policy.number(gap, "score")
         and _unreviewed(case, gap, score)
     ):
-        text = (
-            f"{score.tool} {amount(score.value)} of {score.highest} on {day(score.when)}; plan not recorded"
-        )
+        text = f"{score.words}, on {day(score.when)}; plan not recorded"
         return due_soon(text, _score_evidence(score), last=score.when)
     return soft(timed(case, Activity(gap, interval, what, RESULTS, FORMS), done_scores(case, *tools)))
 
@@ -218,7 +215,7 @@ def sleep_apnoea(case: Case) -> Finding:
         doubt = unproven(case.facts, PROBLEMS)
         why = doubt or Evidence("source", "STOP-Bang has no standard code; a site can add its own")
         return unknown(f"STOP-Bang cannot be judged: {why.text}", why)
-    text = f"STOP-Bang {amount(score.value)} of 8 on {day(score.when)}"
+    text = f"{score.words} on {day(score.when)}"
     if score.value < case.policy.number("G12", "score") or not _unreviewed(case, "G12", score):
         return met(text, _score_evidence(score), last=score.when)
     strong = [o.evidence for o in case.overlaps if o.sedative and o.now]

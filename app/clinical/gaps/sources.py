@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.clinical.gaps.timed import Done
-from fhir_mappings.facts import Facts
+from fhir_mappings.facts import Event, Facts
 
 CHECKS = ("Procedure", "Observation")
 RESULTS = ("Observation",)
@@ -17,13 +17,18 @@ OTHER_DRUG_SOURCES = ("MedicationDispense", "MedicationStatement", "PDMP")
 
 
 def done_events(facts: Facts, *elements: str) -> list[Done]:
-    """Procedures and the like that were carried out, with their outcome."""
+    """Procedures and the like that were carried out, with their outcome.  A request asks, it does not do."""
     wanted = frozenset(elements)
     return [
         Done(event.when, event.ref, event.outcome)
         for event in facts.events
-        if event.done and wanted & event.elements
+        if event.done and wanted & event.elements and not is_request(event)
     ]
+
+
+def is_request(event: Event) -> bool:
+    """Whether it was only asked for."""
+    return event.ref.startswith("ServiceRequest/")
 
 
 def done_results(facts: Facts, *elements: str) -> list[Done]:

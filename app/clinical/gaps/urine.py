@@ -18,7 +18,7 @@ from app.clinical.gaps.case import (
     rule,
     unknown,
 )
-from app.clinical.gaps.sources import RESULTS
+from app.clinical.gaps.sources import RESULTS, is_request
 from app.clinical.gaps.timed import Activity, Done, timed
 from app.clinical.months import add_months
 from app.clinical.records import RecordKind
@@ -44,7 +44,7 @@ def _pending(case: Case, since: date | None) -> tuple[date, str] | None:
     asked = [
         (event.when, event.ref)
         for event in case.facts.events
-        if event.ref.startswith("ServiceRequest/") and any(e.startswith("udt") for e in event.elements)
+        if event.done and is_request(event) and any(e.startswith("udt") for e in event.elements)
     ]
     asked += [
         (result.when, result.ref)
