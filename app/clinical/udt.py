@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from app.clinical.overlaps import laid_out, taken_opioid
 from app.clinical.policy import Policy
+from app.clinical.timeline import Timeline
 from app.clinical.words import day, joined
 from fhir_mappings.facts import DrugFact, Facts, Result
 
@@ -140,12 +141,13 @@ def analytes(facts: Facts, policy: Policy, as_of: date) -> tuple[Analyte, ...]:
     """Every analyte with a date up to `as_of`, oldest first; analytes no rule knows are left out."""
     found: list[Analyte] = []
     supplied: dict[date, tuple[DrugFact, ...]] = {}
+    laid = laid_out(facts, policy, as_of, _wanted)
     for result in facts.results:
         assay = _assay_of(result)
         if assay is None or result.when is None or result.when > as_of or not is_result(result):
             continue
         if result.when not in supplied:
-            supplied[result.when] = drugs_before(facts, policy, result.when)
+            supplied[result.when] = drugs_before(facts, laid, policy, result.when)
         found.append(_judged(result, assay, result.when, supplied[result.when]))
     settled = [_seen_elsewhere(one, found) for one in found]
     return tuple(sorted(settled, key=lambda one: (one.when, one.name, one.ref)))
@@ -167,18 +169,17 @@ def _seen_elsewhere(one: Analyte, found: Sequence[Analyte]) -> Analyte:
     return replace(one, outcome=Outcome.EXPECTED_NEGATIVE, text=text)
 
 
-def drugs_before(facts: Facts, policy: Policy, collected: date) -> tuple[DrugFact, ...]:
+def _wanted(drug: DrugFact) -> bool:
+    return taken_opioid(drug) or bool(drug.classes)
+
+
+def drugs_before(facts: Facts, laid: Timeline, policy: Policy, collected: date) -> tuple[DrugFact, ...]:
     """Drugs in supply on any of the days before collection that the policy looks at, by name."""
     end = collected.toordinal() - 1
     start = collected.toordinal() - policy.number("G04", "covered_days_before")
-
-    def wanted(drug: DrugFact) -> bool:
-        return taken_opioid(drug) or bool(drug.classes)
-
-    timeline = laid_out(facts, policy, collected, wanted)
-    drugs = {s.drug for s in timeline.covering if s.first <= end and s.last >= start}
-    drugs |= {s.drug for s in timeline.unknown if s.start <= end and s.status in {"active", "unknown", ""}}
-    drugs |= {o.drug for o in facts.orders if o.reported and o.status in {"active", ""} and wanted(o.drug)}
+    drugs = {s.drug for s in laid.covering if s.first <= end and s.last >= start}
+    drugs |= {s.drug for s in laid.unknown if s.start <= end and s.status in {"active", "unknown", ""}}
+    drugs |= {o.drug for o in facts.orders if o.reported and o.status in {"active", ""} and _wanted(o.drug)}
     return tuple(sorted(drugs, key=lambda drug: (drug.ingredient or "", drug.name)))
 
 

@@ -48,7 +48,7 @@ class VendorProfile:
     compartment: Compartment
     context_scopes: tuple[str, ...] = ("openid", "fhirUser")
     client_id_header: str | None = None
-    concurrency: int = 6
+    concurrency: int = 16
     scope_style: ScopeStyle = ScopeStyle.V2
 
     @property

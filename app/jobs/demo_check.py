@@ -41,7 +41,8 @@ class Chart:
 
     def __init__(self, addresses: DemoAddresses, patient: str) -> None:
         policy = DefaultCookiePolicy(secure_protocols=("http", "https"))
-        self._browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar(policy)))
+        self._cookies = CookieJar(policy)
+        self._browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies))
         self._patient = patient
         request = json.dumps({"patient": patient}).encode()
         link = json.loads(self.read(addresses.ehr + "/launches", data=request))["url"]
@@ -57,6 +58,10 @@ class Chart:
     def content(self) -> str:
         """What the panel shows, as the page's HTML."""
         return self.read(self.address + "/content", accept="text/html").decode()
+
+    def cookie(self, launch_id: str) -> str:
+        """The value of this launch's cookie."""
+        return next(c.value or "" for c in self._cookies if c.name.endswith(f".{launch_id}"))
 
     def read(self, address: str, *, data: bytes | None = None, accept: str = "*/*") -> bytes:
         """One request of this browser; raises CheckFailedError for an error status."""
