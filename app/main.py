@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from app.errors import CATALOGUE, LtotError
+from app.jobs.policies import load_policy
 from app.jobs.service import Service
 from app.jobs.tidy import keep_tidy
 from app.logs import configure_logs
@@ -26,6 +27,7 @@ from app.web.observe import note_code, request_id, route_of
 from app.web.render import STATIC_FOLDER, STATIC_PATH, render_state
 from app.web.routes import health, launch, panel
 from app.web.security import SecuredApp
+from valuesets.check import check
 
 LAUNCHES_PER_MINUTE = 120
 log = structlog.get_logger()
@@ -72,6 +74,9 @@ def from_environment() -> FastAPI:
     except SettingsError as error:
         raise LtotError("LT-601", str(error)) from None
     configure_logs(settings.log_level)
+    if problems := check():
+        raise LtotError("LT-603", " ".join(problems))
+    load_policy(settings.policy)
     return create_app(Service.of(settings))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,7 +83,7 @@ def _positive(name: str, kind: Callable[[str], float]) -> Callable[[str], float]
             number = kind(value)
         except ValueError:
             number = 0
-        if number <= 0:
+        if not 0 < number < math.inf:
             raise SettingsError(name, "is not a number above zero", "Write for instance 15")
         return number
 

@@ -50,6 +50,12 @@ async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     return await asyncio.to_thread(call, *args, **kwargs)
 
 
+def client_of(settings: Settings) -> HttpClient:
+    """The client for EHRs; in the demo the EHR is on this machine."""
+    own = LOOPBACK_HOSTS if settings.is_demo else frozenset[str]()
+    return ehr_http_client(settings.trusted_private_hosts | own)
+
+
 @dataclass(slots=True)
 class Service:
     """Settings, store, terminology and the one HTTP client of this process."""
@@ -66,8 +72,6 @@ class Service:
     _server_keys: dict[tuple[str, str], ServerKeys] = field(default_factory=dict[tuple[str, str], ServerKeys])
 
     def __post_init__(self) -> None:
-        loopback = LOOPBACK_HOSTS if self.settings.is_loopback else frozenset[str]()
-        self.http = self.http or ehr_http_client(self.settings.trusted_private_hosts | loopback)
         self.tenants, self.attempts = Tenants(self.store), Attempts(self.store)
         self.audit = AuditLog(self.store)
         self.sessions = Sessions(
@@ -81,8 +85,7 @@ class Service:
         """The service for these settings; nothing is opened before it is needed."""
         store = Store(create_store_engine(settings.database_url), KeyRing.from_settings(settings.master_key))
         terms = load_site_terms(settings.site_codes, snomed=settings.snomed)
-        trusted = {*settings.trusted_private_hosts, *(LOOPBACK_HOSTS if settings.is_demo else ())}
-        return cls(settings, store, terms, now, ehr_http_client(trusted))
+        return cls(settings, store, terms, now, client_of(settings))
 
     @property
     def redirect_uri(self) -> str:

@@ -6,15 +6,14 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from app.ehr.http import ehr_http_client
 from app.jobs.doctor.access import examine_access
 from app.jobs.doctor.findings import Finding, Result, as_lines
 from app.jobs.doctor.here import examine_here
 from app.jobs.doctor.keys import examine_key_set
 from app.jobs.doctor.server import examine_server
 from app.jobs.doctor.subject import Subject
+from app.jobs.service import client_of
 from app.jobs.tenants import SetUp
-from app.settings import LOOPBACK_HOSTS
 from app.store.tenants import Tenant
 
 __all__ = ["Finding", "Result", "Subject", "as_lines", "examine", "examine_from_environment"]
@@ -39,7 +38,5 @@ def examine_from_environment(
 
 
 async def _examine(set_up: SetUp, tenant: Tenant, patient: str | None) -> list[Finding]:
-    settings = set_up.settings
-    own = LOOPBACK_HOSTS if settings.is_loopback else frozenset[str]()
-    async with ehr_http_client(settings.trusted_private_hosts | own) as http:
+    async with client_of(set_up.settings) as http:
         return await examine(Subject(set_up, tenant, http, datetime.now(UTC), patient))
