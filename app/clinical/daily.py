@@ -55,8 +55,12 @@ def stretches(
         here = [s for s in here if s.last >= start]
         if here:
             known = values.on(start, here)
-            steps.append(Stretch(start, stop - 1, sum(known, Fraction(0)) if known else None, len(known)))
+            steps.append(Stretch(start, stop - 1, _sum(known) if known else None, len(known)))
     return tuple(steps)
+
+
+def _sum(values: Sequence[Fraction]) -> Fraction:
+    return values[0] if len(values) == 1 else sum(values[1:], values[0])
 
 
 def _course_edges(supply: Supply) -> list[int]:
@@ -74,12 +78,13 @@ def _course_edges(supply: Supply) -> list[int]:
 
 
 class _Values:
-    """MME of supplies on days.  Refills of one prescription are worked out once."""
+    """MME of supplies on days.  What does not vary is worked out once, for all refills of one prescription."""
 
     def __init__(self, policy: Policy, terms: Terms, found: Sequence[Supply]) -> None:
         self._policy, self._terms = policy, terms
         self._methadone = any(supply.drug.ingredient == "methadone" for supply in found)
-        self._known: dict[tuple[object, ...], list[tuple[Supply, int | None, Fraction | None]]] = {}
+        self._steady: dict[str, Fraction | None] = {}
+        self._alike: dict[str, list[Supply]] = {}
 
     def on(self, day: int, here: Sequence[Supply]) -> list[Fraction]:
         """What can be counted of these supplies on a day."""
@@ -88,17 +93,29 @@ class _Values:
         return [value for value in found if value is not None]
 
     def _value(self, supply: Supply, day: int, methadone: Fraction) -> Fraction | None:
-        varies = len(supply.sigs) > 1 or any(sig.sequence_day is not None for sig in supply.sigs)
-        when = day if varies else None
-        key = (supply.drug.name, supply.drug.ingredient == "methadone" and methadone)
-        alike = self._known.setdefault(key, [])
-        for other, other_day, value in alike:
-            if when == other_day and (other is supply or (when is None and _same_dose(other, supply))):
-                return value
+        if supply.drug.ingredient == "methadone" or _varies(supply):
+            return self._counted(supply, day, methadone)
+        if supply.ref not in self._steady:
+            twin = self._twin(supply)
+            value = self._counted(supply, day, methadone) if twin is None else self._steady[twin.ref]
+            self._steady[supply.ref] = value
+        return self._steady[supply.ref]
+
+    def _twin(self, supply: Supply) -> Supply | None:
+        alike = self._alike.setdefault(supply.drug.name, [])
+        twin = next((other for other in alike if _same_dose(other, supply)), None)
+        if twin is None:
+            alike.append(supply)
+        return twin
+
+    def _counted(self, supply: Supply, day: int, methadone: Fraction) -> Fraction | None:
         found = Counter(self._policy, self._terms, methadone).count(supply, day)
-        value = found.mme if isinstance(found, Contribution) else None
-        alike.append((supply, when, value))
-        return value
+        return found.mme if isinstance(found, Contribution) else None
+
+
+def _varies(supply: Supply) -> bool:
+    """Whether what is taken changes while the supply lasts."""
+    return len(supply.sigs) > 1 or any(sig.sequence_day is not None for sig in supply.sigs)
 
 
 def _same_dose(one: Supply, other: Supply) -> bool:
@@ -115,26 +132,27 @@ def _same_dose(one: Supply, other: Supply) -> bool:
 class Window:
     """Averages over the last `length` days.  in_doubt: an opioid may be in use that none of the steps shows.
 
-    Nothing counted in doubt is None, never 0.  Source of the four definitions: Dasgupta 2021.
+    total: MME times days.  Nothing counted in doubt is None, never 0.  Source of the four definitions: Dasgupta 2021.
     """
 
     steps: tuple[Stretch, ...]
     length: int
     in_doubt: bool
+    total: Fraction
 
     def average(self) -> Fraction | None:
         """Over all days of the window (fixed window)."""
-        return self._or_none(self._sum() / self.length)
+        return self._or_none(self.total / self.length)
 
     def on_therapy(self) -> Fraction | None:
         """Over the days with any counted opioid."""
         days = sum(step.days for step in self._counted)
-        return self._sum() / days if days else None
+        return self.total / days if days else None
 
     def per_day_of_supply(self) -> Fraction | None:
         """Over the summed days' supply, overlaps counted twice."""
         days = sum(step.days * step.supplied for step in self._counted)
-        return self._sum() / days if days else None
+        return self.total / days if days else None
 
     def peak(self) -> Fraction | None:
         """The highest day."""
@@ -144,11 +162,15 @@ class Window:
     def _counted(self) -> list[Stretch]:
         return [step for step in self.steps if step.mme is not None]
 
-    def _sum(self) -> Fraction:
-        return sum((step.days * step.mme for step in self.steps if step.mme is not None), Fraction(0))
-
     def _or_none(self, value: Fraction) -> Fraction | None:
         return None if not self._counted and (self.steps or self.in_doubt) else value
+
+
+def window(steps: Sequence[Stretch], first: int, length: int, *, in_doubt: bool) -> Window:
+    """The window of so many days from `first` on."""
+    inside = clipped(steps, first)
+    total = sum((step.days * step.mme for step in inside if step.mme is not None), Fraction(0))
+    return Window(inside, length, in_doubt, total)
 
 
 def clipped(steps: Sequence[Stretch], first: int) -> tuple[Stretch, ...]:

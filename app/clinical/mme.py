@@ -8,7 +8,7 @@ from datetime import date
 from fractions import Fraction
 
 from app.clinical.counting import Counter, is_counted, methadone_per_day, uncounted
-from app.clinical.daily import Window, change_points, clipped, stretches
+from app.clinical.daily import change_points, stretches, window
 from app.clinical.evaluation import Contribution, Mme, Uncounted
 from app.clinical.opioids import (
     for_opioid_use_disorder,
@@ -58,15 +58,15 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     first = day - policy.ltot.window_days + 1
     steps = stretches(policy, terms, _lasting(laid, use, day), day - CHART_DAYS + 1, day)
     in_doubt = not whole or bool(missing or apart) or any(s.start >= first for s in laid.unknown)
-    window = Window(clipped(steps, first), policy.ltot.window_days, in_doubt)
+    recent = window(steps, first, policy.ltot.window_days, in_doubt=in_doubt)
     return Mme(
         current=current,
         complete=whole and not missing,
         sig_max=_label_maximum(counter, counted, current, (*use.presumed_ended, *outlasting), day),
-        avg_90=window.average(),
-        avg_on_therapy=window.on_therapy(),
-        avg_supply=window.per_day_of_supply(),
-        peak_90=window.peak(),
+        avg_90=recent.average(),
+        avg_on_therapy=recent.on_therapy(),
+        avg_supply=recent.per_day_of_supply(),
+        peak_90=recent.peak(),
         own=_subtotal(counted, current, outside=False),
         outside=_subtotal(counted, current, outside=True),
         contributions=tuple(sorted(counted, key=lambda p: (-p.mme, p.ref))),

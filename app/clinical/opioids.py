@@ -14,6 +14,7 @@ from app.clinical.timeline import Timeline
 from fhir_mappings.facts import DrugFact, Facts, Order
 
 _NEVER = frozenset({"cough_cold", "injectable", "antidiarrhoeal"})
+_EXPLAINS_DAYS = 180
 _TAKEN = frozenset({"active", "intended", "unknown", ""})
 
 
@@ -44,13 +45,13 @@ def reported_only(facts: Facts, laid: Timeline, within_days: int, as_of: date) -
     """Opioids the patient is said to take, recently enough, that no prescription or fill here explains.
 
     A home medication often repeats a prescription, sometimes many times: one with the same ingredient as anything
-    prescribed within the days is left aside, and each ingredient is named once.
+    prescribed within half a year is left aside, and each ingredient is named once.
     """
     day = as_of.toordinal()
     explained = {
         supply.drug.ingredient
         for supply in (*laid.covering, *laid.unknown)
-        if supply.start > day - within_days or supply.covers(day)
+        if supply.start > day - _EXPLAINS_DAYS or supply.covers(day)
     }
     found: dict[str, Order] = {}
     for order in sorted(facts.orders, key=lambda o: o.ref):
