@@ -180,27 +180,24 @@ def _agree(drug: Drug, named: Drug) -> bool:
 
 def _above_product(rxnorm: Sequence[Drug], named: NamedAs, by_name: NamedDrug | None) -> Verdict:
     """Only an ingredient, brand or group code, or none: the name fills in what it can."""
-    name_drug = by_name.drug if by_name is not None else None
-    name_is_opioid = name_drug is not None and "opioid" in name_drug.classes
     coded = _coded(rxnorm)
-    if coded is not None and "opioid" not in coded.classes and name_is_opioid:
+    drug = by_name.drug if by_name is not None else None
+    named_opioid = drug is not None and "opioid" in drug.classes
+    if coded is not None and "opioid" not in coded.classes and named_opioid:
         coded = None
-    if coded is None and name_drug is None:
+    if coded is not None and (drug is None or not _fits(coded, drug)):
+        notes = _ingredient_notes(rxnorm, coded, named_opioid)
+        return Verdict(_fact(coded, named, DrugBasis.INGREDIENT_CODE), notes)
+    if drug is None:
         return _by_words(named)
-    if coded is not None and (name_drug is None or not _fits(coded, name_drug)):
-        return Verdict(
-            _fact(coded, named, DrugBasis.INGREDIENT_CODE), _ingredient_notes(rxnorm, coded, name_is_opioid)
-        )
-    assert name_drug is not None  # noqa: S101 - one of the two is there, see above
-    basis = DrugBasis.INGREDIENT_CODE if coded is not None else DrugBasis.NAME
-    fact = _fact(name_drug, named, basis)
-    if not name_is_opioid:
+    fact = _fact(drug, named, DrugBasis.NAME if coded is None else DrugBasis.INGREDIENT_CODE)
+    if not named_opioid:
         return Verdict(fact)
-    what = "only the ingredient is coded" if coded is not None else "it has no usable code"
-    if name_drug.strength is None:
-        code = IssueCode.DRUG_INGREDIENT_ONLY if coded is not None else IssueCode.UNMAPPED_DRUG
+    what = "it has no usable code" if coded is None else "only the ingredient is coded"
+    if drug.strength is None:
+        code = IssueCode.UNMAPPED_DRUG if coded is None else IssueCode.DRUG_INGREDIENT_ONLY
         return Verdict(fact, ((code, f"{what} and its name gives no strength that exists"),))
-    code = IssueCode.DRUG_INGREDIENT_ONLY if coded is not None else IssueCode.DRUG_FROM_TEXT
+    code = IssueCode.DRUG_FROM_TEXT if coded is None else IssueCode.DRUG_INGREDIENT_ONLY
     return Verdict(fact, ((code, f"{what}; strength and form were read from its name"),))
 
 
@@ -231,7 +228,8 @@ def _ingredient_notes(rxnorm: Sequence[Drug], coded: Drug, named_otherwise: bool
     notes: list[Note] = [
         (IssueCode.DRUG_INGREDIENT_ONLY, "only the ingredient is coded; its strength is not known")
     ]
-    if named_otherwise or len({drug.ingredient for drug in rxnorm if "opioid" in drug.classes}) > 1:
+    ingredients = {drug.ingredient for drug in rxnorm if "opioid" in drug.classes and drug.ingredient}
+    if named_otherwise or len(ingredients) > 1:
         notes.append(
             (IssueCode.CODES_DISAGREE, "its codes and its name give different opioids; check the order")
         )

@@ -105,6 +105,13 @@ def test_a_brand_code_alone_leaves_ingredient_and_strength_to_the_name() -> None
     assert (one.ingredient, one.strength, one.basis) == ("oxycodone", 5, DrugBasis.INGREDIENT_CODE)
 
 
+def test_two_opioids_coded_without_a_product_are_told() -> None:
+    assert codes(named((RXNORM, "7804", ""), (RXNORM, "42844", "")).issues) == ["drug_ingredient_only"]
+    found = named((RXNORM, "7804", ""), (RXNORM, "2670", ""))
+    assert found.orders[0].drug.is_opioid
+    assert codes(found.issues) == ["codes_disagree", "drug_ingredient_only"]
+
+
 @pytest.mark.parametrize(
     ("text", "ingredient", "strength"),
     [
