@@ -139,7 +139,9 @@ def _documented(facts: Facts, therapy: Therapy, as_of: date) -> Evidence | None:
     if noted is None:
         return None
     age = (as_of - (noted.when or as_of)).days
-    in_use = bool(therapy.unknown) or any(s.covers(as_of.toordinal()) for s in therapy.covering)
+    today = as_of.toordinal()
+    in_use = any(s.covers(today) for s in therapy.covering)
+    in_use = in_use or any(today - s.start <= DOCUMENTED_MME_DAYS for s in therapy.unknown)
     if age > DOCUMENTED_MME_DAYS and not in_use:
         text = f"A documented MME is {age} days old and no opioid is in supply: it is not used."
     elif noted.value is None:

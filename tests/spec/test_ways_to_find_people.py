@@ -72,6 +72,8 @@ WAYS = (
     Way("a documented MME that was never set back", "documented_mme",
         chart(results=(documented(60, date(2025, 1, 1)),)),
         "180 days old and no opioid is in supply: it is not used"),
+    Way("an order of unknown length long ago does not keep a documented MME alive", "documented_mme",
+        chart(order("1", OXY, date(2024, 1, 1)), results=(documented(60, date(2025, 1, 1)),)), "it is not used"),
     Way("a documented MME that is no number", "documented_mme",
         replace(SHORT, results=(documented(None, date(2025, 6, 1)),)),
         "documented, but not as a number"),
