@@ -141,7 +141,7 @@ class _Pull:
         return fetched
 
     def _not_asked(self, search: Search) -> Fetched:
-        problem = Problem.of(ProblemCode.NOT_GRANTED, search.category or "")
+        problem = Problem.of(ProblemCode.NOT_GRANTED)
         query = f"{search.kind}?category={search.category}" if search.category else search.kind
         return Fetched(search.kind, (), False, False, problem, (), query, 0, self._client.now())
 
@@ -181,10 +181,10 @@ def source_of(kind: str, parts: Sequence[Fetched], unresolved: int = 0) -> Sourc
     """
     offered = [part for part in parts if not _is_missing(part)] or list(parts)
     connected = any(part.connected for part in offered)
-    problems = dict.fromkeys(_said(part) for part in offered if part.problem)
+    problems = _said(offered)
     if unresolved:
         drugs = "one drug" if unresolved == 1 else f"{unresolved} drugs"
-        problems[f"{drugs} named by reference could not be read"] = None
+        problems.append(f"{drugs} named by reference could not be read")
     return Source(
         kind,
         read=len(newest(item for part in parts for item in part.items)),
@@ -198,11 +198,16 @@ def _is_missing(part: Fetched) -> bool:
     return part.problem is not None and part.problem.code is ProblemCode.NOT_OFFERED and "=" in part.query
 
 
-def _said(part: Fetched) -> str:
-    problem = part.problem
-    sentence = problem.sentence if problem else ""
-    _, found, category = part.query.partition("category=")
-    return f"{category}: {sentence}" if found and category not in sentence else sentence
+def _said(parts: Sequence[Fetched]) -> list[str]:
+    """Each problem once, with the categories it struck unless it struck all."""
+    struck: dict[str, list[str]] = {}
+    for part in parts:
+        if part.problem:
+            struck.setdefault(part.problem.sentence, []).append(part.query.partition("category=")[2])
+    return [
+        sentence if len(categories) == len(parts) else f"{', '.join(filter(None, categories))}: {sentence}"
+        for sentence, categories in struck.items()
+    ]
 
 
 def _incomplete(fetched: Fetched, problem: Problem) -> Fetched:

@@ -79,12 +79,12 @@ def dying(steps: Steps, service: Service) -> Iterator[None]:
             service.http._transport = httpx2.MockTransport(answer)
 
 
-async def go_on(export: Export) -> Any:
+async def go_on(export: Export, **options: Any) -> Any:
     """What a person does after a crash: resume, or start where nothing was noted yet."""
     try:
         return await export.resume()
     except StateError:
-        return await export.run()
+        return await export.run(**options)
 
 
 def names_are_honest(export: Export) -> bool:

@@ -9,12 +9,18 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.ehr.backend import BackendTokenProvider
 from app.ehr.bulk import ExportConfig, ExportResult, Level, resume, run_export
 from app.ehr.vendors import system_scopes, vendor_profile
 from app.sandbox.bulk_jobs import BulkOptions
 from app.sandbox.config import SandboxClient
 from app.sandbox.faults import Fault
 from app.sandbox.server import create_sandbox
+from smart_launch.backend import BackendTokens
+from smart_launch.client_auth import PrivateKeyJwt, Registration
+from smart_launch.discovery import discover
+from smart_launch.endpoints import EndpointPolicy
+from smart_launch.keys import SigningAlgorithm, generate_signing_key, jwks_document, public_jwk
 from smart_launch.scopes import ScopeStyle
 from tests.bulk.conftest import Time
 from tests.sandbox.conftest import AS_OF, BASE, PANEL, Ehr
@@ -88,12 +94,14 @@ async def population(tmp_path: Path) -> AsyncIterator[Callable[..., Population]]
 
     def build(flavour: str = "generic", **options: Any) -> Population:
         time = Time()
-        backend = SandboxClient("backend", auth="client_secret_basic", secret="s3cret", backend=True)
+        secret = SandboxClient("backend", auth="client_secret_basic", secret="s3cret", backend=True)
+        backend = options.pop("client", secret)
+        base = options.pop("base_url", BASE)
         app = create_sandbox(
-            base_url=BASE, panel_launch_url=PANEL, clients=[backend], flavour=flavour,
+            base_url=base, panel_launch_url=PANEL, clients=[backend], flavour=flavour,
             clock=lambda: time().timestamp(), as_of=AS_OF, **options,
         )  # fmt: skip
-        http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=BASE)
+        http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=base)
         opened.append(http)
         ehr = Ehr(http, app, lambda: time().timestamp())  # type: ignore[arg-type]
         app.state.site.faults.clear()
@@ -282,3 +290,56 @@ async def test_a_crawl_of_an_ehr_that_is_down_stops_and_resumes(
     assert result.sentence.startswith("No patient of the next 10 could be read")
     ehr.ehr.site.faults.clear()
     assert (await ehr.resume()).complete
+
+
+async def test_a_type_the_site_withholds_is_a_remark_of_a_crawl_and_proves_nothing(
+    population: Callable[..., Population],
+) -> None:
+    ehr = population("generic", withheld=["MedicationDispense"])
+    patients = tuple(card.id for card in ehr.ehr.site.cards)[:2]
+    result = await ehr.run(crawl=True, patients=patients, group=None, level=Level.PATIENT)
+    assert result.complete
+    assert any(warning.startswith("MedicationDispense is in no chart") for warning in result.warnings)
+    unread = json.loads((ehr.folder / "export.json").read_text())["unread"]
+    assert [(each["patient"], each["kind"]) for each in unread] == [
+        (patient, "MedicationDispense") for patient in patients
+    ]
+
+
+async def test_a_type_refused_for_one_patient_is_missing_for_that_one(
+    population: Callable[..., Population],
+) -> None:
+    ehr = population("generic")
+    patients = tuple(card.id for card in ehr.ehr.site.cards)[:3]
+    ehr.ehr.site.faults.add(Fault("empty_403", "Observation", patients[1]))
+    result = await ehr.run(crawl=True, patients=patients, group=None, level=Level.PATIENT)
+    assert result.exit_code == 3
+    assert "Observation of 1 patient (the EHR has not granted" in result.sentence
+    ehr.ehr.site.faults.clear()
+    assert (await ehr.resume()).complete
+
+
+@pytest.mark.parametrize("algorithm", list(SigningAlgorithm))
+async def test_the_backend_client_signs_for_each_token_and_renews_it_while_waiting(
+    population: Callable[..., Population], algorithm: SigningAlgorithm
+) -> None:
+    key = generate_signing_key(algorithm)
+    ehr = population(
+        "oracle",
+        base_url="https://ehr.test",
+        client=SandboxClient("backend", jwks=jwks_document([public_jwk(key)]), backend=True),
+        bulk=BulkOptions(polls=4, retry_after=500),
+    )
+    policy = EndpointPolicy(frozenset({"ehr.test"}))
+    configuration = await discover(ehr.ehr.http, ehr.ehr.fhir, policy, ehr.time())
+    tokens = BackendTokens(
+        ehr.ehr.http,
+        configuration,
+        Registration("backend", PrivateKeyJwt(key)),
+        system_scopes(ehr.profile, ScopeStyle.V2),
+        ehr.time,
+    )
+    ehr.token = BackendTokenProvider(tokens)  # type: ignore[method-assign]
+    result = await ehr.run()
+    assert result.complete, result
+    assert sum(ehr.time.slept) >= 2000

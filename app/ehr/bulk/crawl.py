@@ -91,12 +91,16 @@ class Crawl:
                 found[identity(raw)[0]][one_line(raw)] = None
         if {each.patient for each in unread if each.kind == "Patient"} >= set(patients):
             raise StoppedError(f"No patient of the next {len(patients)} could be read: {unread[0].problem}.")
-        files = [self._written(kind, number, list(lines)) for kind, lines in sorted(found.items())]
+        former = {file.kind for file in state.files if file.name == _name(file.kind or "", number)}
+        files = [
+            self._written(kind, number, list(found.get(kind, ())))
+            for kind in sorted({*found, *former} - {None})
+        ]
         names = {file.name for file in files}
         state.files = [file for file in state.files if file.name not in names] + files
         state.unread = [each for each in state.unread if each.patient not in patients] + unread
         state.batches_left = [each for each in state.batches_left if each != number]
-        failed = {each.patient for each in state.unread}
+        failed = {each.patient for each in state.unread if each.offered}
         state.crawled = sum(
             place // BATCH not in state.batches_left and patient not in failed
             for place, patient in enumerate(state.crawl_patients)
@@ -122,18 +126,14 @@ class Crawl:
             unread.append(Unread(patient, "Patient", error.entry.sentence.rstrip(".")))
             return None
         unread += [
-            Unread(patient, source.kind, source.problem)
+            Unread(patient, source.kind, source.problem, source.connected)
             for source in pull.sources.values()
-            if source.connected and not source.complete
+            if not source.complete
         ]
-        for source in pull.sources.values():
-            if not source.connected:
-                warning = f"{source.kind}: {source.problem}."
-                self._state.warnings += [warning] if warning not in self._state.warnings else []
         return pull
 
     def _written(self, kind: str, number: int, lines: Sequence[bytes]) -> FileState:
-        name = f"{kind}.{number + 1:03}.ndjson"
+        name = _name(kind, number)
         with PartFile(self._config.folder / name) as part:
             for line in lines:
                 part.write(line + b"\n")
@@ -144,13 +144,23 @@ class Crawl:
         )
 
     def _require_complete(self) -> None:
-        unread = Counter((each.kind, each.problem) for each in self._state.unread)
-        if unread:
+        """A type the EHR gives for no patient is a remark; one it gives for some only is missing for the rest."""
+        state, patients = self._state, len(self._state.crawl_patients)
+        refused = Counter(each.kind for each in state.unread if not each.offered)
+        absent = {kind for kind, count in refused.items() if count == patients}
+        remarks = {f"{u.kind} is in no chart: {u.problem}." for u in state.unread if u.kind in absent}
+        state.warnings = sorted({*state.warnings, *remarks})
+        missing = Counter((u.kind, u.problem) for u in state.unread if u.kind not in absent)
+        if missing:
             named = "; ".join(
                 f"{kind} of {count} {'patient' if count == 1 else 'patients'} ({problem})"
-                for (kind, problem), count in unread.most_common(5)
+                for (kind, problem), count in missing.most_common(5)
             )
             raise StoppedError(f"Not everything could be read: {named}. Resume to try these patients again.")
+
+
+def _name(kind: str, number: int) -> str:
+    return f"{kind}.{number + 1:03}.ndjson"
 
 
 def _narrowed(profile: VendorProfile, types: tuple[str, ...]) -> VendorProfile:

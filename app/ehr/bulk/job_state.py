@@ -53,11 +53,15 @@ class FileState(Struct):
 
 
 class Unread(Struct, frozen=True):
-    """What a crawl could not read: one type of one patient, and why (the end of a sentence)."""
+    """What a crawl could not read: one type of one patient, and why (the end of a sentence).
+
+    offered False: the EHR says that it does not give this type at all, rather than that it failed.
+    """
 
     patient: str
     kind: str
     problem: str
+    offered: bool = True
 
 
 class ExportState(Struct):
