@@ -23,7 +23,7 @@ _WITHOUT_UNIT = re.compile(
     rf"(?<![\w.#])({_ONE}(?:\s*[-/]\s*{_ONE})*)(?![\w.]|\s*(?:tab|cap|patch|day|dose|refill|x\b|h))"
 )
 _PER_HOUR = re.compile(rf"({_ONE})\s*(?:mcg|ug|microgram\w*)\s*(?:/|per)\s*(?:hr|hour|h)\b")
-_PER_ML = re.compile(rf"({_ONE})\s*mg\s*(?:/|per)\s*({_ONE})?\s*ml\b")
+_PER_ML = re.compile(rf"({_ONE}(?:\s*(?:mg)?\s*[-/]\s*{_ONE})*)\s*mg\s*(?:/|per)\s*({_ONE})?\s*ml\b")
 _EQUIVALENT = re.compile(r"morphine\s+(?:milligram\s+)?equivalent|\bmme\b")
 _TALK = re.compile(r"allerg|intoleran|agreement|contract|\brisk|screen|confirmation|drug test")
 _STATED = re.compile(r"\d\s*(?:mg|mcg|ug)\b")
@@ -209,10 +209,7 @@ class NameIndex:
             hourly = [Fraction(found) for found in _PER_HOUR.findall(text)]
             return _only(set(hourly or _numbers(text)) & known if len(hourly) < 2 else set(), "mcg/h")
         if liquid := _PER_ML.findall(text):
-            ratios = {
-                Fraction(mg) / Fraction(ml) if ml else Fraction(mg) for mg, ml in liquid if Fraction(ml or 1)
-            }
-            return _only(ratios & self._strengths.get((ingredient, "mg/mL"), set()), "mg/mL")
+            return _only(_ratios(liquid, self._strengths.get((ingredient, "mg/mL"), set())), "mg/mL")
         if form in {"liquid", "injectable"}:
             return None, None
         numbers = _numbers(text)
@@ -231,6 +228,17 @@ def _numbers(text: str) -> list[Fraction]:
     """The numbers that may be strengths: those with a unit, or, when there are none, the bare ones."""
     chains = _WITH_UNIT.findall(text) or _WITHOUT_UNIT.findall(text)
     return [Fraction(number) for chain in chains for number in re.findall(_ONE, chain)]
+
+
+def _ratios(liquid: list[tuple[str, str]], known: set[Fraction]) -> set[Fraction]:
+    """Strengths per millilitre of liquids there are; RxNorm rounds them (0.667 for 10 mg in 15 mL)."""
+    found = {
+        Fraction(number) / Fraction(ml or 1)
+        for chain, ml in liquid
+        for number in re.findall(_ONE, chain)
+        if Fraction(ml or 1)
+    }
+    return {ratio for ratio in found if any(abs(ratio - strength) * 200 <= strength for strength in known)}
 
 
 def _injected(ingredient: str) -> tuple[str, str]:

@@ -143,7 +143,9 @@ def _one_of(word: str, known: Collection[str], what: str) -> None:
     if word in known:
         return
     near = get_close_matches(word, list(known), 1)
-    hint = f"Did you mean {near[0]}?" if near else "See the guide to site codes for those there are."
+    hint = f"Did you mean {near[0]}?" if near else "Check its spelling."
+    if not near and len(known) <= 12:
+        hint = f"Use one of: {', '.join(sorted(known))}."
     raise ValueSetError(f"{word} is not a known {what}. {hint}")
 
 

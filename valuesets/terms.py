@@ -73,6 +73,10 @@ class Terms:
         """The RxNorm products whose dose counts, or may count, towards MME."""
         return [drug for drug in self._drugs.values() if drug.counted in {"yes", "review"}]
 
+    def ndc_codes(self) -> tuple[str, ...]:
+        """Every National Drug Code known, in eleven digits."""
+        return tuple(self._ndc)
+
     @cached_property
     def factor_tables(self) -> tuple[str, ...]:
         """The ids of the factor tables."""

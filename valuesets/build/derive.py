@@ -55,13 +55,13 @@ def read(folder: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def write(name: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> dict[str, object]:
+def write(out: Path, name: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> dict[str, object]:
     ordered = sorted(set(rows))
-    with (DATA / name).open("w", newline="", encoding="utf-8") as file:
+    with (out / name).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(ordered)
-    digest = hashlib.sha256((DATA / name).read_bytes()).hexdigest()
+    digest = hashlib.sha256((out / name).read_bytes()).hexdigest()
     source, version, licence = FILES[name]
     return {"file": name, "source": source, "version": version, "licence": licence, "rows": len(ordered),
             "sha256": digest}  # fmt: skip
@@ -83,24 +83,27 @@ def our_unit(amount: str, unit: str) -> tuple[str, str]:
     return amount, {"mg": "mg", "mg/ml": "mg/mL", "mcg/hr": "mcg/h"}.get(lowered, unit)
 
 
-def drug_rows(folder: Path) -> Iterator[dict[str, object]]:
+def drug_rows(folder: Path, out: Path) -> Iterator[dict[str, object]]:
     opioids = read(folder, "opioid_drugs.csv")
     columns = ("rxcui", "tty", "name", "ingredient", "strength", "unit", "dose_form", "route", "release",
                "category", "counted", "form_key", "source")  # fmt: skip
-    yield write("opioids.csv", columns, (
+    yield write(out, "opioids.csv", columns, (
         (r["rxcui"], r["tty"], r["name"], r["opioid_ingredient"],
          *our_unit(r["opioid_strength_value"], r["opioid_strength_unit"]), r["dose_form"], r["route_group"],
          r["release"], r["category"], r["mme_counted"], r["mme_form_key"], r["name_source"])
         for r in opioids
     ))  # fmt: skip
     columns = ("rxcui", "seq", "ingredient", "rxcui_of_ingredient", "amount", "unit", "is_opioid")
-    yield write("components.csv", columns, (
+    yield write(out, "components.csv", columns, (
         (r["rxcui"], r["seq"], r["base_ingredient"], r["ingredient_rxcui"],
          *our_unit(r["strength_value"], r["strength_unit"]), r["is_opioid"])
         for r in read(folder, "opioid_drug_components.csv")
     ))  # fmt: skip
     yield write(
-        "classes.csv", ("rxcui", "class", "tty", "name", "ingredient", "source"), class_rows(folder, opioids)
+        out,
+        "classes.csv",
+        ("rxcui", "class", "tty", "name", "ingredient", "source"),
+        class_rows(folder, opioids),
     )
 
 
@@ -117,7 +120,7 @@ def class_rows(folder: Path, opioids: list[dict[str, str]]) -> Iterator[tuple[st
                     yield r["rxcui"], name, r["tty"], r["name"], r["opioid_ingredient"], "co-ingredient"
 
 
-def ndc_rows(folder: Path) -> dict[str, object]:
+def ndc_rows(folder: Path, out: Path) -> dict[str, object]:
     """NDC to ingredient, form and strength; the RXCUI where one is known.  No product names."""
     by_rxcui = {row["rxcui"]: row for row in read(folder, "opioid_drugs.csv")}
     found: dict[str, tuple[str, ...]] = {}
@@ -146,7 +149,7 @@ def ndc_rows(folder: Path) -> dict[str, object]:
              f"class:{CLASS_NAMES.get(row['class'], row['class'])}", "CDC 2018"),
         )  # fmt: skip
     columns = ("ndc11", "rxcui", "ingredient", "form", "strength", "unit", "form_key", "source")
-    return write("ndc.csv", columns, found.values())
+    return write(out, "ndc.csv", columns, found.values())
 
 
 def form_key(ingredient: str, form: str) -> str:
@@ -171,12 +174,12 @@ def form_key(ingredient: str, form: str) -> str:
     return f"{ingredient}|{'rectal' if 'supposit' in lowered else 'oral'}"
 
 
-def code_rows(folder: Path) -> Iterator[dict[str, object]]:
+def code_rows(folder: Path, out: Path) -> Iterator[dict[str, object]]:
     conditions = [r for r in read(folder, "conditions.csv") if r["code"] and r["confidence"] != "gap"]
     columns = ("group", "subgroup", "system", "code", "display", "source")
     pick = [tuple(r[c] for c in columns) for r in conditions if not r["code"].startswith("(")]
-    yield write("conditions.csv", columns, (r for r in pick if r[2] != SNOMED))
-    yield write("conditions_snomed.csv", columns, (r for r in pick if r[2] == SNOMED))
+    yield write(out, "conditions.csv", columns, (r for r in pick if r[2] != SNOMED))
+    yield write(out, "conditions_snomed.csv", columns, (r for r in pick if r[2] == SNOMED))
     observations = read(folder, "observations.csv")
     for row in observations:
         if row["code"].startswith("(") or not row["code"] or row["system"].startswith("local:"):
@@ -184,13 +187,18 @@ def code_rows(folder: Path) -> Iterator[dict[str, object]]:
             row.update(system="", code="", display="", source="no published code found")
     observed = ("element", "system", "code", "display", "result_type", "method", "source")
     seen = [tuple(r[c] for c in observed) for r in observations]
-    yield write("observations.csv", observed, (r for r in seen if r[1] != SNOMED))
-    yield write("observations_snomed.csv", observed, (r for r in seen if r[1] == SNOMED))
+    yield write(out, "observations.csv", observed, (r for r in seen if r[1] != SNOMED))
+    yield write(out, "observations_snomed.csv", observed, (r for r in seen if r[1] == SNOMED))
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, out: Path = DATA) -> None:
     columns, rows = factor_rows(read(folder, "mme_factors.csv"))
-    files = [*drug_rows(folder), ndc_rows(folder), write("factors.csv", columns, rows), *code_rows(folder)]
+    files = [
+        *drug_rows(folder, out),
+        ndc_rows(folder, out),
+        write(out, "factors.csv", columns, rows),
+        *code_rows(folder, out),
+    ]
     lines = [
         "# Written by valuesets/build/derive.py.  The loader refuses a file that differs from its line here.",
         f'version = "{VERSION}"',
@@ -199,9 +207,9 @@ def main(folder: Path) -> None:
     ]
     for file in files:
         lines += ["[[file]]", *(f"{key} = {json.dumps(value)}" for key, value in file.items()), ""]
-    (DATA / "MANIFEST.toml").write_text("\n".join(lines), encoding="utf-8")
+    (out / "MANIFEST.toml").write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(f"{file['file']}: {file['rows']} rows" for file in files))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))
