@@ -45,6 +45,8 @@ nightly: $(INSTALLED)  ## the property tests with 100,000 examples each
 
 docs: $(INSTALLED)  ## write the generated pages again
 	$(BIN)/python -m tests.docs.render
+	$(BIN)/python -m tests.render_rules
+	$(BIN)/python -m tests.docs.coverage
 
 lock: $(INSTALLED)  ## resolve the requirements again, with hashes
 	tools/lock.sh

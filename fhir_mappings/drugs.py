@@ -113,6 +113,11 @@ def names_in(concepts: Iterable[Concept | None], *texts: str) -> NamedAs:
     return NamedAs(tuple(codings), tuple(words))
 
 
+def is_ndc(system: str) -> bool:
+    """The NDC system, or a vendor's own name for it (a copied NDC is 10 or 11 digits wherever it stands)."""
+    return canonical(system) == NDC or system.lower().rstrip("/").endswith("ndc")
+
+
 @lru_cache(maxsize=20_000)
 def recognise(named: NamedAs, terms: Terms) -> Verdict:
     """The drug by its strongest key: site code, product code, NDC, ingredient code, name."""
@@ -132,7 +137,7 @@ def recognise(named: NamedAs, terms: Terms) -> Verdict:
     by_ndc = [
         drug
         for system, code in named.codings
-        if canonical(system) == NDC and (drug := terms.drug_by_ndc(code)) is not None
+        if is_ndc(system) and (drug := terms.drug_by_ndc(code)) is not None
     ]
     if by_ndc:
         return _product(by_ndc, named, by_name, DrugBasis.NDC)

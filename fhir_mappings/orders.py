@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
@@ -230,7 +231,15 @@ def _named(resource: Ordered, context: Context) -> NamedAs:
         medication = next((part for part in found if part.resourceType in {"Medication", ""}), None)
     elif link.reference:
         medication = context.medications.get(id_of(link.reference))
-    return names_in(_concepts(medication, context), link.display)
+    return names_in(_concepts(medication, context), link.display, *_names_as_identifiers(medication))
+
+
+def _names_as_identifiers(medication: r.Medication | r.Contained | None) -> list[str]:
+    """Some formularies file a product's name among its identifiers, and have no other place for it."""
+    if not isinstance(medication, r.Medication):
+        return []
+    values = [identifier.value for identifier in medication.identifier]
+    return [value for value in values if re.search("[A-Za-z]{5}", value)]
 
 
 def _concepts(medication: r.Medication | r.Contained | None, context: Context) -> list[r.Concept | None]:

@@ -128,7 +128,14 @@ class Contained(Struct, gc=False):
     ingredient: list[Ingredient] = []
 
 
+class Identifier(Struct, gc=False):
+    use: str = ""
+    type: Concept | None = None
+    value: str = ""
+
+
 class Medication(Resource, gc=False):
+    identifier: list[Identifier] = []
     code: Concept | None = None
     ingredient: list[Ingredient] = []
 
@@ -330,12 +337,6 @@ class Name(Struct, gc=False):
     family: str = ""
     given: list[str] = []
     text: str = ""
-
-
-class Identifier(Struct, gc=False):
-    use: str = ""
-    type: Concept | None = None
-    value: str = ""
 
 
 class Patient(Resource, gc=False):

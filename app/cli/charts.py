@@ -42,8 +42,8 @@ def evaluate(
     )
     tally = Tally(run.collected)
     write = sys.stdout.buffer.write
-    for evaluation in run.evaluations():
-        tally.add(evaluation)
+    for facts, evaluation in run.evaluations():
+        tally.add(facts, evaluation)
         text = (
             msgspec.json.encode(as_json(evaluation))
             if output is Format.JSON
@@ -71,7 +71,7 @@ def explain(
     run = read_files(
         [path], policy=load_policy(policy), terms=load_site_terms(site_codes), as_of=as_of, zone=time_zone
     )
-    for evaluation in run.evaluations(patient):
+    for _, evaluation in run.evaluations(patient):
         print("\n".join(words(evaluation)))
         return
     raise LtotError("LT-505", patient)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from pathlib import Path
@@ -12,9 +12,12 @@ from app.clinical.evaluate import evaluate
 from app.clinical.evaluation import Evaluation, LtotStatus
 from app.clinical.policy import Policy
 from app.errors import LtotError
+from app.population.census import Census, census_of
 from app.population.charts import Collected, charts, collect
-from app.population.inputs import InputError, read_path
+from app.population.exports import together
+from app.population.inputs import InputError, open_path, read
 from fhir_mappings.chart import map_chart
+from fhir_mappings.facts import Facts
 from valuesets import Terms
 
 
@@ -23,30 +26,38 @@ class FileRun:
     """The charts found in the given paths; iterate `evaluations` once per use."""
 
     collected: Collected
+    census: Census
+    deleted: Mapping[str, float]
     policy: Policy
     terms: Terms
     as_of: date
     zone: tzinfo
 
-    def evaluations(self, patient: str | None = None) -> Iterator[Evaluation]:
-        """One evaluation per patient, by patient id; only `patient` when given."""
-        for chart in charts(self.collected):
+    def facts(self, patient: str | None = None) -> Iterator[Facts]:
+        """The facts of each patient, by patient id; only of `patient` when given."""
+        for chart in charts(self.collected, self.census, self.deleted):
             if patient is None or chart.patient == patient:
-                facts = map_chart(
+                yield map_chart(
                     chart.patient, chart.raw, terms=self.terms, sources=chart.sources, zone=self.zone
                 )
-                yield evaluate(facts, self.policy, self.terms, self.as_of)
+
+    def evaluations(self, patient: str | None = None) -> Iterator[tuple[Facts, Evaluation]]:
+        """One evaluation per patient with the facts it rests on, by patient id; only `patient` when given."""
+        for facts in self.facts(patient):
+            yield facts, evaluate(facts, self.policy, self.terms, self.as_of)
 
 
 def read_files(paths: Sequence[Path], *, policy: Policy, terms: Terms, as_of: date, zone: tzinfo) -> FileRun:
     """Read every path; raises LtotError (LT-501 to LT-504) naming the first that is no chart at all."""
     try:
-        collected = collect(row for path in paths for row in read_path(path))
+        inputs = together(open_path(path) for path in paths)
+        collected = collect(read(inputs), inputs.deleted)
     except InputError as error:
         raise LtotError(error.code, error.detail) from None
     if not collected.rows and not collected.set_aside:
         raise LtotError("LT-504", ", ".join(str(path) for path in paths))
-    return FileRun(collected, policy, terms, as_of, zone)
+    census = census_of(inputs, collected.lines, collected.set_aside)
+    return FileRun(collected, census, inputs.deleted, policy, terms, as_of, zone)
 
 
 @dataclass(slots=True)
@@ -61,10 +72,10 @@ class Tally:
     uncounted: Counter[str] = field(default_factory=Counter[str])
     issues: Counter[str] = field(default_factory=Counter[str])
 
-    def add(self, evaluation: Evaluation) -> None:
+    def add(self, facts: Facts, evaluation: Evaluation) -> None:
         mme = evaluation.mme
         self.patients += 1
-        self.with_opioid += bool(mme.contributions or mme.uncounted or mme.flags or mme.current is not None)
+        self.with_opioid += any(item.drug.is_opioid for item in (*facts.orders, *facts.fills))
         self.on_ltot += evaluation.ltot.status is LtotStatus.YES
         self.counted.update(contribution.method for contribution in mme.contributions)
         self.uncounted.update(missing.reason for missing in mme.uncounted)

@@ -76,7 +76,7 @@ def score(folder: Path) -> Score:
         [folder], policy=load_policy(), terms=load_site_terms(), as_of=AS_OF, zone=ZoneInfo("UTC")
     )
     result = Score()
-    for evaluation in run.evaluations():
+    for _, evaluation in run.evaluations():
         result.add(truths[evaluation.patient], evaluation)
     assert result.patients == len(truths), "every generated patient gets an evaluation"
     return result
