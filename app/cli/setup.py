@@ -18,6 +18,18 @@ keys_cli = typer.Typer(help="The signing keys of a tenant.", no_args_is_help=Tru
 audit_cli = typer.Typer(help="The access log.", no_args_is_help=True)
 
 TenantId = Annotated[str, typer.Argument(metavar="TENANT", help="the tenant's id")]
+IdTokenIssuer = Annotated[
+    str | None, typer.Option(help="where the id token's issuer differs from the discovered one")
+]
+FrameAncestors = Annotated[
+    list[str] | None, typer.Option(help="an origin that may embed the panel; repeatable")
+]
+AllowedHosts = Annotated[
+    list[str] | None, typer.Option(help="a further host of the EHR's endpoints; repeatable")
+]
+SecretVariable = Annotated[
+    str | None, typer.Option(help="name of the environment variable that holds the client secret")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object instead of text")]
 
 
@@ -54,23 +66,15 @@ def tenant_add(
         ScopeStyle, typer.Option(help="SMART version of the registration")
     ] = ScopeStyle.V2,
     backend_client_id: Annotated[str | None, typer.Option(help="the client id for exports")] = None,
-    id_token_issuer: Annotated[
-        str | None, typer.Option(help="where the id token's issuer differs from the discovered one")
-    ] = None,
-    frame_ancestor: Annotated[
-        list[str] | None, typer.Option(help="an origin that may embed the panel; repeatable")
-    ] = None,
-    allowed_host: Annotated[
-        list[str] | None, typer.Option(help="a further host of the EHR's endpoints; repeatable")
-    ] = None,
+    id_token_issuer: IdTokenIssuer = None,
+    frame_ancestor: FrameAncestors = None,
+    allowed_host: AllowedHosts = None,
     role: Annotated[list[str] | None, typer.Option(help="role=member; repeatable")] = None,
     policy: Annotated[str, typer.Option(help="name or file of the clinic policy")] = "default",
     client_secret_file: Annotated[
         Path | None, typer.Option(help="a file that holds the client secret")
     ] = None,
-    client_secret_variable: Annotated[
-        str | None, typer.Option(help="name of the environment variable that holds the client secret")
-    ] = None,
+    client_secret_variable: SecretVariable = None,
     replace: Annotated[bool, typer.Option("--replace", help="change the tenant of this id")] = False,
 ) -> None:
     """Register an EHR with the panel."""
