@@ -1,0 +1,180 @@
+"""What operators see: readiness, counters, traces and the end of a process."""
+
+import base64
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from sqlalchemy import text
+
+from app.main import create_app
+from app.store.db import create_store_engine
+from app.store.migrate import upgrade
+from app.telemetry import telemetry_config
+from tests.named import ROOT
+from tests.security.canary import put_canary
+from tests.security.world import World
+
+
+def counted(page: str, name: str, **labels: str) -> float:
+    """The value of one counter on the metrics page; 0 when it is not there."""
+    for line in page.splitlines():
+        if line.startswith(f"{name}{{") and all(f'{key}="{value}"' in line for key, value in labels.items()):
+            return float(line.rpartition(" ")[2])
+    return 0.0
+
+
+async def test_launches_and_panels_are_counted_by_outcome(world: World) -> None:
+    browser = world.browser()
+    before = (await browser.get("/metrics")).text
+    address = await browser.open(patient=put_canary(world))
+    await browser.get(f"{address}/content")
+    await browser.get("/callback?state=x&code=y")
+    await browser.get("/launch?iss=https://evil.example.net&launch=x")
+    await world.browser().get(f"{address}/content")
+    after = (await browser.get("/metrics")).text
+    for name, outcome in (
+        ("ltot_launches_total", "opened"),
+        ("ltot_launches_total", "LT-104"),
+        ("ltot_launches_total", "LT-101"),
+        ("ltot_panels_total", "shown"),
+        ("ltot_panels_total", "LT-402"),
+    ):
+        assert counted(after, name, outcome=outcome) == counted(before, name, outcome=outcome) + 1, (
+            name,
+            outcome,
+        )
+    assert counted(after, "ltot_requests_total", route="/p/{launch_id}/content", status="200") >= 1
+    assert "north" not in after
+    assert address not in after
+
+
+async def test_unknown_addresses_and_methods_add_no_labels(world: World) -> None:
+    browser = world.browser()
+    for number in range(20):
+        await browser.get(f"/made-up/{number}")
+        await browser.send(f"X{number}", "/live")
+    page = (await browser.get("/metrics")).text
+    assert "made-up" not in page
+    assert 'method="X1"' not in page
+
+
+async def test_not_ready_until_the_tables_are_of_this_version(world: World) -> None:
+    assert (await world.browser().get("/ready")).json() == {"status": "ready"}
+    with world.service.store.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'future'"))
+    answer = await world.browser().get("/ready")
+    assert (answer.status_code, answer.json()["code"]) == (503, "LT-602")
+    assert (await world.browser().get("/live")).status_code == 200
+
+
+async def test_spans_carry_routes_and_no_addresses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(
+        "app.main.telemetry_config",
+        lambda *, switched_on: telemetry_config(switched_on=True, provider=provider),
+    )
+    world.app = create_app(world.service)
+    browser = world.browser()
+    address = await browser.open(patient=put_canary(world))
+    await browser.get(f"{address}/content")
+    await browser.get("/callback?state=canary-state&code=canary-code")
+    spans = exporter.get_finished_spans()
+    assert {span.attributes["http.route"] for span in spans if span.attributes} >= {"/launch", "/callback"}
+    told = " ".join(f"{span.name} {dict(span.attributes or {})} {span.events}" for span in spans)
+    assert "/p/{launch_id}/content" in told
+    for hidden in (address, "canary", "code=", "state=", "ltot.example.org"):
+        assert hidden not in told
+    provider.shutdown()
+
+
+def test_without_the_switch_nothing_is_traced_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    config = telemetry_config(switched_on=False)
+    assert (config["tracing"], config["metrics"], config["logs"], config["auto_configure"]) == (False,) * 4
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`ltot serve` in a process of its own, and its address."""
+    url = f"sqlite:///{folder / 'served.db'}"
+    engine = create_store_engine(url)
+    upgrade(engine)
+    engine.dispose()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    base = f"http://127.0.0.1:{port}"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LTOT_")} | {
+        "LTOT_BASE_URL": base,
+        "LTOT_DATABASE_URL": url,
+        "LTOT_MASTER_KEY": base64.b64encode(os.urandom(32)).decode(),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from app.cli import main; main()", "serve", "--port", str(port)],
+        cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        until = time.monotonic() + 30
+        while answer(f"{base}/live") != 200:
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        yield process, base
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def answer(address: str) -> int:
+    try:
+        with urllib.request.urlopen(address, timeout=5) as reply:
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+    except OSError:
+        return 0
+
+
+def test_a_served_process_answers_and_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
+    with serving(tmp_path) as (process, base):
+        assert answer(f"{base}/ready") == 200
+        assert answer(f"{base}/launch?iss=https://evil.example.net&launch=canary-launch") == 403
+        process.send_signal(signal.SIGTERM)
+        _, written = process.communicate(timeout=15)
+    assert process.returncode in {0, -signal.SIGTERM}
+    assert '"code": "LT-101"' in written
+    assert "canary-launch" not in written
+    assert "Traceback" not in written
+
+
+def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
+    with serving(tmp_path) as (process, base):
+        port = int(base.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(b"GET /ready HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+            time.sleep(0.3)
+            connection.sendall(b"Connection: close\r\n\r\n")
+            process.send_signal(signal.SIGTERM)
+            reply = b""
+            while chunk := connection.recv(4096):
+                reply += chunk
+        process.communicate(timeout=15)
+    assert reply.startswith(b"HTTP/1.1 200")
