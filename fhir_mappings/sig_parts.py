@@ -54,7 +54,7 @@ _COMPLAINT = (
 )
 _FOR = (
     rf"(?:{_PLACE}\s+)*{_COMPLAINT}(?:\s*(?:,|/|or|and)\s*(?:{_PLACE}\s+)*{_COMPLAINT})*"
-    rf"(?:\s*\(?(?:score|scale|level)?\s*\d+\s*-\s*\d+(?:\s*/\s*10)?\)?|\s*\((?:mild|moderate|severe)\))?"
+    rf"(?:\s*\(?(?:pain\s+)?(?:score|scale|level)?\s*\d+\s*-\s*\d+(?:\s*/\s*10)?\)?|\s*\((?:mild|moderate|severe)\))?"
 )
 _PRN = re.compile(
     rf"(?:\b(?:as needed|if needed|when needed|only if needed|prn|as required|p r n)\b[\s:,.(]*)+(?:{_FOR})?"
@@ -63,7 +63,8 @@ _REASON = re.compile(rf"\bfor\s+{_FOR}")
 _SEVERITY = re.compile(r"\b(?:mild|moderate|severe)\b")
 
 _LIMIT = (
-    r"\b(?:(?:do )?not (?:to )?exceed(?:ing)?|not more than|no more than|nmt|mdd|max(?:imum)?|up to a max(?:imum)?"
+    r"\b(?:(?:do )?not (?:to )?exceed(?:ing)?|(?:do )?not take more than|not more than"
+    r"|(?:take )?no more than|nmt|mdd|max(?:imum)?|up to a max(?:imum)?"
     r"|limit)"
     r"(?:\s+(?:dose|amount|of|to))*"
 )
@@ -72,7 +73,7 @@ _A_DAY = (
     rf"(?:(?:24|1)\s*[- ]?{_HOURS}(?:\s*period)?|days?\b|daily\b|d\b))"
 )
 _MAX = re.compile(
-    rf"(?:{_LIMIT}(?:\s+dose)?\s*:?\s*({NUM})\s*({UNIT})?(?:\s*\(s\))?\s*{_A_DAY}"
+    rf"(?:{_LIMIT}(?:\s+dose)?\s*:?\s*({NUM})\s*({UNIT})?(?:\s*\(e?s\))?\s*{_A_DAY}"
     rf"|{_LIMIT}\s+daily(?:\s+(?:dose|amount|of|is))*\s*:?\s*({NUM})\s*({UNIT})?\b(?!\s*(?:per|/|each|a)\s*dose)"
     rf"(?:\s*{_A_DAY})?)"
 )
@@ -81,7 +82,7 @@ _PATCH_STRENGTH = re.compile(rf"({NUM})\s*(?:mcg|ug)\s*/\s*(?:hr|hour|h)\b")
 _BOTH = re.compile(
     rf"{NUM}(?:\s*-\s*{NUM})?\s*(?:mg|mcg|g)\s*(?:=|;|\(=?)\s*(?={NUM}(?:\s*-\s*{NUM})?\s*(?:tab|cap|ml|patch|film|each))"
 )
-_DOSE = re.compile(rf"(?<![\d/.]){RANGE}\s*({UNIT})\b(?:\s*\(s\))?(?!\s*/\s*(?:ml|\d))")
+_DOSE = re.compile(rf"(?<![\d/.]){RANGE}\s*({UNIT})\b(?:\s*\(e?s\))?(?!\s*/\s*(?:ml|\d))")
 # "10 mg tablet" names a product; it does not say how many.
 _STRENGTH = re.compile(r"\b(?:mg|mcg|g|milligrams?)\s+(?:\w+\s+)?(?:tab|cap|film|patch|loz|supp)")
 _BARE_DOSE = re.compile(rf"\b(?:takes?|give|use|place|apply)\s+{RANGE}(?=\s|$)(?!\s*(?:x|times?)\b)")
@@ -204,7 +205,7 @@ _INTERVAL = re.compile(
     rf"\b(?:every|q|each)\s*({NUM})?(?:\s*(?:-|to|or)\s*({NUM}))?\s*[- ]?(?:({_HOURS})|(days?\b)|(weeks?\b))"
 )
 _SLOTS = re.compile(SLOT)
-_DAILY = re.compile(r"\b(?:daily|every day|each day|qday|q day|qd|once a day)\b")
+_DAILY = re.compile(r"\b(?:daily|every day|each day|a day|per day|qday|q day|qd)\b")
 _ONCE = re.compile(r"\bonce\b")
 _DAYS = re.compile(rf"(?:\b(?:every|each|on)\s+)?\b({_DAY_NAME})\b")
 _DAY_SPAN = re.compile(rf"{_DAY_NAME}\s*(?:-|to|through)\s*{_DAY_NAME}")

@@ -35,7 +35,7 @@ _HARMLESS = frozenset(
     inside cheek transdermal transdermally td top topical topically with food water meal
     meals full glass route and whole extended release er ir xr sr cr la hcl
     chronic needed only slowly area clean dry new change site intact scheduled around clock
-    continue continued current per rectal rectally via is it medication medicine pain your
+    current per rectal rectally via is it medication medicine pain your
     administer applied tablet tablets tab tabs capsule capsules cap caps patch patches film films
     qualifier value at given through into nostril spray sprays
     """.split()  # noqa: SIM905 - a word list reads better as words

@@ -27,7 +27,7 @@ _MEANINGFUL = re.compile(
     r"\d|\b(?:tab|cap|patch|film|mg|ml|daily|[btq]id|twice|once|every|hours?|morning|evening|night|nightly|bedtime"
     r"|noon|days?|week|prn|needed|increase|decrease|taper|then|half|except|hold|stop|or)"
 )
-_COUNT = r"(?:tab|cap|patch|ml|film|spray|ea|each|loz|supp)(?:lets?|sules?|enges?|ositor(?:y|ies)|s|es)?(?:\s*\(s\))?"
+_COUNT = r"(?:tab|cap|patch|ml|film|spray|ea|each|loz|supp)(?:lets?|sules?|enges?|ositor(?:y|ies)|s|es)?(?:\s*\(e?s\))?"
 _FILL_DATES = re.compile(
     r"\b(?:do not fill|dnf|may fill|ok to fill|okay to fill|fill|earliest fill(?: date)?)"
     r"(?:\s*(?:on|until|before|after|or|:))*\s*(?:\w{3}\s+)?\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}"
@@ -47,7 +47,7 @@ _APPENDED = tuple(
         r",?\s*\buntil (?:discontinued|further notice)",
         r"\bremove (?:the )?(?:old|previous) patch(?: first)?|\b(?:rotate|alternate) (?:application )?sites?",
         r"\bto (?:clean|dry|intact|hairless)(?:,? (?:and )?(?:clean|dry|intact|hairless))* skin",
-        r"\bper (?:pain )?(?:agreement|contract|clinic)\b|\bdirections\s*:",
+        r"\bper (?:pain )?(?:agreement|contract|clinic)\b|\b(?:directions|(?:special )?instr(?:uctions)?)\s*:",
         r"\bchronic pain (?:patient|management)\b|\b(?:icd[- ]?10|dx)\s*:?\s*[a-z]\d[\da-z]*(?:\.[\da-z]+)?",
         (
             r"\b(?:(?:do )?not (?:to )?exceed(?:ing)?|no more than|max(?:imum)?(?: of| daily dose(?: of)?)?)\s*:?\s*"
