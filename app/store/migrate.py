@@ -13,6 +13,7 @@ from app.errors import LtotError
 from app.store.errors import NotMigratedError, StoreUnavailableError
 
 _SCRIPTS = Path(__file__).resolve().parents[2] / "alembic"
+_APPENDED = "audit, visit_records, write_backs"
 
 
 def upgrade(engine: Engine) -> None:
@@ -50,8 +51,8 @@ def grant_service_role(engine: Engine, role: str) -> None:
     """Give a PostgreSQL role what the running service needs, and no more; run as the owner of the tables.
 
     The role may not own the tables, must not be a superuser and not bypass row-level security. It may read
-    and append to the access log, never change or delete there. Raises LtotError LT-601 for a role that does
-    not exist or a database without roles.
+    and append to the access log and to the entries of visits, never change or delete there. Raises LtotError
+    LT-601 for a role that does not exist or a database without roles.
     """
     if engine.dialect.name != "postgresql":
         raise LtotError("LT-601", "grant-to: only PostgreSQL has roles.")
@@ -68,7 +69,7 @@ def _grant(engine: Engine, role: str) -> None:
         connection.execute(
             text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}")
         )
-        connection.execute(text(f"REVOKE UPDATE, DELETE, TRUNCATE ON audit FROM {quoted}"))
+        connection.execute(text(f"REVOKE UPDATE, DELETE, TRUNCATE ON {_APPENDED} FROM {quoted}"))
         connection.execute(text(f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {quoted}"))
 
 

@@ -173,3 +173,38 @@ class DiscoveryRow(TenantOwned, Base):
     fhir_base: Mapped[str] = mapped_column(String(2048), primary_key=True)
     document: Mapped[Json]
     fetched_at: Mapped[datetime]
+
+
+class VisitRecordRow(TenantOwned, Base):
+    """One entry made in a visit; never changed or deleted (a trigger refuses both)."""
+
+    __tablename__ = "visit_records"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "content_hash", name="uq_visit_records_content"),
+        Index("ix_visit_records_patient", "tenant_id", "patient_hash", "at"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    patient_hash: Mapped[str] = mapped_column(String(64))
+    author_hash: Mapped[str] = mapped_column(String(64))
+    content_hash: Mapped[str] = mapped_column(String(64))
+    sealed_entry: Mapped[str] = mapped_column(String(8192))
+    at: Mapped[datetime]
+
+
+class WriteBackRow(TenantOwned, Base):
+    """One attempt to write an entry to the EHR; never changed or deleted either."""
+
+    __tablename__ = "write_backs"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "record_id"], ["visit_records.tenant_id", "visit_records.id"]),
+        Index("ix_write_backs_record", "tenant_id", "record_id", "at"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    record_id: Mapped[str] = mapped_column(String(64))
+    sealed_outcome: Mapped[str] = mapped_column(String(8192))
+    at: Mapped[datetime]
