@@ -102,7 +102,7 @@ def test_any_order_of_sig_words_gets_a_sound_reading(text: str) -> None:
 
 
 def test_long_and_hostile_texts_are_refused_quickly() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for text in (
         "1 " * 50_000,
         "(" * 599,
@@ -113,15 +113,15 @@ def test_long_and_hostile_texts_are_refused_quickly() -> None:
         "½" * 599,
     ):
         assert parse_sig(text).status == "refused"
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_population_is_read_at_more_than_20_000_sigs_a_second() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(100):
         for sig, _ in SIGS:
             parse_sig(sig)
-    assert 100 * len(SIGS) / (time.perf_counter() - started) > 20_000
+    assert 100 * len(SIGS) / (time.process_time() - started) > 20_000
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from valuesets import load_terms
 
@@ -241,3 +243,10 @@ def test_extended_release_is_read_from_the_name(brand: str) -> None:
     found = TERMS.drug_by_name(brand)
     assert found is not None
     assert found.drug.release == "ER"
+
+
+@given(st.text(alphabet=st.characters() | st.sampled_from("0123456789/-. mgclhr"), max_size=60))
+def test_any_text_after_a_name_is_survived_and_no_strength_is_made_up(text: str) -> None:
+    found = TERMS.drug_by_name(f"oxycodone {text}")
+    if found is not None and found.drug.strength is not None:
+        assert any(character.isdigit() or character == "#" for character in text)

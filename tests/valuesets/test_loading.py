@@ -100,12 +100,12 @@ def test_snomed_can_be_left_out_and_the_version_says_so() -> None:
 
 
 def test_the_first_lookup_is_fast() -> None:
-    """Best of five, so that a busy machine does not decide."""
+    """Processor time, best of five, so that a busy machine does not decide."""
     times: list[float] = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.process_time()
         assert load_terms().drug("1049621") is not None
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     assert min(times) < 0.12
 
 
