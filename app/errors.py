@@ -93,6 +93,8 @@ _ENTRIES = (
                    "Give the folder written by `ltot population evaluate`.", 400, 2),
     CatalogueEntry("LT-508", "The engine needs an extra that is not installed.",
                    "Install the named extra and run the command again.", 400, 2),
+    CatalogueEntry("LT-509", "The run could not be finished.",
+                   "Free what is named and run the command again; earlier results in the folder are whole.", 500, 1),
     CatalogueEntry("LT-601", "A setting does not fit.", "Change the named setting and start again.", 500, 2),
     CatalogueEntry("LT-602", "The database has not been migrated to this version.",
                    "Run `ltot migrate`, then start again.", 503, 2),

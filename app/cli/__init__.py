@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import charts, inspect, service, setup
+from app.cli import charts, inspect, population, service, setup
 from app.errors import LtotError
 
 cli = typer.Typer(
@@ -18,6 +18,7 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 charts.add_to(cli)
+population.add_to(cli)
 service.add_to(cli)
 inspect.add_to(cli)
 setup.add_to(cli)

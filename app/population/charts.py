@@ -1,111 +1,152 @@
 """From rows to charts: the resources of each patient, newest version of each, with what was set aside.
 
-A kind of resource counts as connected for a patient when the patient's own files hold any of it: a chart
-without a single Procedure says nothing about procedures.
+A kind of resource counts as connected for a patient when an export that holds the patient holds any of it: an
+export without a single Procedure says nothing about procedures.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from app.population.census import Census
+from app.population.exports import EVERY, is_deleted
 from app.population.rows import Row, SetAside
 from fhir_mappings.facts import Source
 
 SHARED_KINDS = frozenset({"Medication"})
-_MEDICATION_REFERENCE = re.compile(rb'"(?:[^"\s]*/)?Medication/([^"/\s]+)')
+_MEDICATION_REFERENCE = re.compile(rb'"(?:(?:[^"\s]*/)?Medication/|urn:(?:uuid|oid):)([^"/\s]+)')
 
 
 @dataclass(slots=True)
 class Chart:
-    """One patient's resources as text, ready for mapping."""
+    """One patient's resources as text, ready for mapping.
+
+    rows: where each comes from.  damaged: kinds of which some could not be read (EVERY: the kind is not known).
+    """
 
     patient: str
     raw: tuple[bytes, ...]
     sources: dict[str, Source]
+    rows: tuple[Row, ...]
+    damaged: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
 class Collected:
-    """Everything read from the inputs, grouped; `set_aside` lists what could not be used."""
+    """Everything read from the inputs, grouped; `set_aside` lists what could not be used.
 
-    rows: dict[tuple[str, str, str], Row] = field(default_factory=dict[tuple[str, str, str], Row])
-    shared: dict[str, Row] = field(default_factory=dict[str, Row])
+    rows: the newest rows of each resource; several when equally new texts differ, for the mapping to judge.
+    lines: by file, how many of each kind were read.
+    """
+
+    rows: dict[tuple[str, str, str], list[Row]] = field(default_factory=dict[tuple[str, str, str], list[Row]])
+    shared: dict[str, list[Row]] = field(default_factory=dict[str, list[Row]])
     set_aside: list[SetAside] = field(default_factory=list[SetAside])
-    kinds_of_file: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    lines: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     files_of_patient: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     ownerless: int = 0
     duplicates: int = 0
+    deleted: int = 0
 
 
-def _container(file: str) -> str:
-    """Bundles are charts of their own; NDJSON files of one folder belong together."""
-    if not file.lower().endswith(".json"):
-        return file.rpartition("/")[0] + "/"
-    return file
-
-
-def collect(rows: Iterable[Row | SetAside]) -> Collected:
-    """Group rows by patient.  Of two rows with one kind and id the newest stays, in any order."""
+def collect(rows: Iterable[Row | SetAside], deleted: Mapping[str, float]) -> Collected:
+    """Group rows by patient.  Of rows with one kind and id the newest stay, in any order; deleted ones go."""
     found = Collected()
     for row in rows:
         if isinstance(row, SetAside):
             found.set_aside.append(row)
             continue
-        container = _container(row.file)
-        found.kinds_of_file.setdefault(container, set()).add(row.kind)
-        if row.patient is None:
-            if row.kind in SHARED_KINDS and row.id:
-                found.shared[row.id] = max(row, found.shared.get(row.id, row), key=_newness)
-            else:
-                found.ownerless += 1
-            continue
-        found.files_of_patient.setdefault(row.patient, set()).add(container)
-        key = (row.patient, row.kind, row.id or f"{row.file}:{row.line}")
-        other = found.rows.get(key)
-        found.duplicates += other is not None
-        found.rows[key] = max(row, other or row, key=_newness)
+        kinds = found.lines.setdefault(row.file, {})
+        kinds[row.kind] = kinds.get(row.kind, 0) + 1
+        if is_deleted(f"{row.kind}/{row.id}", row.patient, row.moment, deleted):
+            found.deleted += 1
+        elif row.patient is not None:
+            found.files_of_patient.setdefault(row.patient, set()).add(row.file)
+            key = (row.patient, row.kind, row.id or f"{row.file}:{row.line}")
+            found.duplicates += _put(row, found.rows.setdefault(key, []))
+        elif row.kind in SHARED_KINDS and row.id:
+            found.duplicates += _put(row, found.shared.setdefault(row.id, []))
+        else:
+            found.ownerless += 1
     return found
 
 
-def _newness(row: Row) -> tuple[str, int, str, bytes]:
-    updated, version = row.version
-    return updated, len(version), version, row.raw
+def _put(row: Row, newest: list[Row]) -> bool:
+    """Keep a row among the newest of its resource; whether another row of it was known."""
+    if not newest or row.newness > newest[0].newness:
+        known = bool(newest)
+        newest[:] = [row]
+        return known
+    if row.newness == newest[0].newness and all(row.raw != other.raw for other in newest):
+        newest.append(row)
+    return True
 
 
-def charts(found: Collected) -> Iterator[Chart]:
+def medications_in(raws: Iterable[bytes]) -> set[str]:
+    """Ids of the Medications these texts refer to."""
+    return {ref.decode() for raw in raws for ref in _MEDICATION_REFERENCE.findall(raw)}
+
+
+def charts(found: Collected, census: Census, deleted: Mapping[str, float]) -> Iterator[Chart]:
     """One chart per patient, ordered by patient id, each with the shared resources it may refer to."""
     owned: dict[str, list[Row]] = {}
-    for (patient, _, _), row in found.rows.items():
-        owned.setdefault(patient, []).append(row)
-    damaged: dict[str, dict[str, int]] = {}
-    for row in found.set_aside:
-        intact = (row.patient, row.kind, row.id) in found.rows
-        if row.patient and row.kind and not intact:
-            counts = damaged.setdefault(row.patient, {})
-            counts[row.kind] = counts.get(row.kind, 0) + 1
+    for (patient, _, _), rows in found.rows.items():
+        owned.setdefault(patient, []).extend(rows)
+    damaged = _damaged(found, census, deleted)
     for patient in sorted(owned.keys() | damaged.keys()):
         rows = owned.get(patient, [])
-        kinds = {
-            kind for file in found.files_of_patient.get(patient, ()) for kind in found.kinds_of_file[file]
-        }
-        raw = tuple(row.raw for row in rows)
-        wanted = {ref.decode() for text in raw for ref in _MEDICATION_REFERENCE.findall(text)}
-        needed = tuple(found.shared[id_].raw for id_ in sorted(wanted & found.shared.keys()))
-        yield Chart(patient, raw + needed, _sources(rows, kinds, damaged.get(patient, {})))
+        exports = {census.export_of[file] for file in found.files_of_patient.get(patient, ())}
+        sources = _sources(rows, exports, damaged.get(patient, {}), census)
+        shared = _needed(rows, found.shared)
+        together = (*rows, *shared)
+        damage = frozenset(damaged.get(patient, ()))
+        yield Chart(patient, tuple(row.raw for row in together), sources, together, damage)
 
 
-def _sources(rows: list[Row], kinds: set[str], damaged: dict[str, int]) -> dict[str, Source]:
+def _needed(rows: Iterable[Row], shared: Mapping[str, list[Row]]) -> list[Row]:
+    """The Medications rows refer to, and those these refer to in turn."""
+    needed: dict[str, list[Row]] = {}
+    wanted = medications_in(row.raw for row in rows)
+    while wanted := wanted & shared.keys() - needed.keys():
+        needed |= {id_: shared[id_] for id_ in wanted}
+        wanted = medications_in(row.raw for id_ in wanted for row in shared[id_])
+    return [row for id_ in sorted(needed) for row in needed[id_]]
+
+
+def _damaged(found: Collected, census: Census, deleted: Mapping[str, float]) -> dict[str, dict[str, int]]:
+    """By patient and kind, how many resources could not be read and are not intact in a version as new."""
+    damaged: dict[str, dict[str, int]] = {}
+    for row in found.set_aside:
+        if not row.patient or is_deleted(f"{row.kind}/{row.id}", row.patient, row.moment, deleted):
+            continue
+        intact = found.rows.get((row.patient, row.kind, row.id))
+        if not intact or intact[0].moment < row.moment:
+            counts = damaged.setdefault(row.patient, {})
+            counts[row.kind or EVERY] = counts.get(row.kind or EVERY, 0) + 1
+    for patient in census.unread.keys() & found.files_of_patient.keys():
+        counts = damaged.setdefault(patient, {})
+        for kind in census.unread[patient]:
+            counts[kind] = counts.get(kind, 0) + 1
+    return damaged
+
+
+def _sources(
+    rows: list[Row], exports: set[str], damaged: dict[str, int], census: Census
+) -> dict[str, Source]:
+    kinds = {kind for export in exports for kind in census.kinds.get(export, ())}
     read: dict[str, int] = dict.fromkeys(kinds, 0)
     for row in rows:
         read[row.kind] = read.get(row.kind, 0) + 1
-    return {
-        kind: Source(
-            kind,
-            read.get(kind, 0),
-            complete=kind not in damaged,
-            problem=f"{damaged[kind]} could not be read" if kind in damaged else "",
-        )
-        for kind in sorted(read.keys() | damaged.keys())
-    }
+    problems = {kind: f"{count} could not be read" for kind, count in damaged.items()}
+    if exports and exports <= set(census.changes_only):
+        problems.setdefault(EVERY, "only changes since an earlier export are here")
+    for kind, why in census.lacking.items():
+        problems.setdefault(kind, why)
+    named = (read.keys() | problems.keys()) - {EVERY}
+    found: dict[str, Source] = {}
+    for kind in sorted(named):
+        problem = problems.get(kind) or problems.get(EVERY, "")
+        found[kind] = Source(kind, read.get(kind, 0), complete=not problem, problem=problem)
+    return found

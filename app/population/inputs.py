@@ -6,18 +6,16 @@ not FHIR is set aside by name and the rest goes on.
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from app.population.rows import Row, SetAside, probe, set_aside
+from app.population.exports import Inputs, inputs_in
+from app.population.parts import MAX_LINE, Damage, damaged, lines_of, parts_of
+from app.population.rows import Row, SetAside, probe
 
 CHART_BUNDLES = frozenset({"collection", "searchset", "batch", "transaction", "document", "message"})
-MAX_LINE = 64 * 1024 * 1024
-_NDJSON = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 
 
 class InputError(Exception):
@@ -44,35 +42,26 @@ class _Bundle(msgspec.Struct, gc=False):
 
 _KIND = msgspec.json.Decoder(_Kind)
 _BUNDLE = msgspec.json.Decoder(_Bundle)
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def is_ndjson(path: Path) -> bool:
-    return path.name.lower().endswith(_NDJSON)
-
-
-def chart_files(path: Path) -> list[Path]:
-    """The Bundle and NDJSON files of a path, in a stable order; raises InputError when there are none."""
+def open_path(path: Path) -> Inputs:
+    """What a path holds.  Raises InputError when there is nothing, or no Bundle and no NDJSON."""
     if not path.exists():
         raise InputError("LT-501", str(path))
-    if path.is_file():
-        return [path]
-    found = sorted(
-        p for p in path.rglob("*") if p.is_file() and (is_ndjson(p) or p.suffix.lower() == ".json")
-    )
-    found = [p for p in found if p.name not in {"manifest.json", "export.json", "run.json"}]
-    if not found:
+    inputs = inputs_in(path)
+    if not inputs.files and not inputs.bundles:
         raise InputError("LT-504", str(path))
-    return found
+    return inputs
 
 
-def read_path(path: Path) -> Iterator[Row | SetAside]:
-    """Every resource under `path`.  Raises InputError only when the path as a whole is unusable."""
-    alone = path.is_file()
-    for file in chart_files(path):
-        name = file.name if alone else str(file.relative_to(path))
-        if is_ndjson(file):
-            yield from read_ndjson(file, name)
-            continue
+def read(inputs: Inputs) -> Iterator[Row | SetAside]:
+    """Every resource of the inputs.  Raises InputError only when a single file is all there is and no chart."""
+    alone = len(inputs.files) + len(inputs.bundles) == 1
+    yield from inputs.set_aside
+    for name, file in inputs.files.items():
+        yield from _read_ndjson(file, name, inputs.export_of(name).moment)
+    for name, file in inputs.bundles.items():
         try:
             yield from _read_json(file, name)
         except InputError as error:
@@ -86,7 +75,7 @@ def _read_json(file: Path, name: str) -> Iterator[Row | SetAside]:
     try:
         kind = _KIND.decode(raw).resourceType
         bundle = _BUNDLE.decode(raw) if kind == "Bundle" else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _BROKEN:
         raise InputError(*_why_not(raw, name)) from None
     if kind is None:
         raise InputError("LT-503", f"{name} is JSON but not FHIR.")
@@ -104,7 +93,7 @@ def _read_json(file: Path, name: str) -> Iterator[Row | SetAside]:
 def _why_not(raw: bytes, name: str) -> tuple[str, str]:
     try:
         msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _BROKEN:
         return "LT-502", f"{name} is not JSON."
     return "LT-503", f"{name} is JSON but not a FHIR Bundle or resource."
 
@@ -126,26 +115,11 @@ def _entries(entries: list[_Entry], name: str) -> Iterator[Row | SetAside]:
         yield probe(raw, name, number)
 
 
-def read_ndjson(file: Path, name: str) -> Iterator[Row | SetAside]:
-    """One row per line.  Blank lines are skipped, a byte order mark and CRLF are tolerated; a gzip file that
-    breaks off is reported as set aside after its last whole line."""
-    number = 0
-    with gzip.open(file, "rb") if file.name.lower().endswith(".gz") else file.open("rb") as lines:
-        try:
-            while line := lines.readline(MAX_LINE + 1):
-                number += 1
-                if len(line) > MAX_LINE:
-                    yield set_aside(line[:4096], name, number, f"the line is longer than {MAX_LINE} bytes")
-                    _skip_line(lines)
-                    continue
-                text = line.removeprefix(b"\xef\xbb\xbf").strip()
-                if text:
-                    yield probe(text, name, number)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            yield SetAside(name, number + 1, f"the compressed file breaks off: {error}")
-
-
-def _skip_line(lines: Iterable[bytes]) -> None:
-    readline = lines.readline  # type: ignore[attr-defined]
-    while (part := readline(MAX_LINE)) and not part.endswith(b"\n"):
-        continue
+def _read_ndjson(file: Path, name: str, moment: float) -> Iterator[Row | SetAside]:
+    """One row per line that is not blank."""
+    for part in parts_of(file, name, moment, part_bytes=file.stat().st_size + 1, max_line=MAX_LINE):
+        for number, (_, line) in enumerate(lines_of(part), 1):
+            if isinstance(line, Damage):
+                yield damaged(line, part, number)
+            elif line:
+                yield probe(line, name, number, moment)

@@ -3,62 +3,69 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
+from itertools import islice, pairwise
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from app.population.inputs import MAX_LINE, is_ndjson
+import msgspec
 
-PART_BYTES = 32 * 1024 * 1024
+from app.population.rows import SetAside, set_aside
+
+PART_BYTES = 16 * 1024 * 1024
+MAX_LINE = 64 * 1024 * 1024
 _READ = 4 * 1024 * 1024
-_BOM = b"\xef\xbb\xbf"
+_SHOWN = 65_536
+_USUAL = 2 * PART_BYTES
+_BLOCK = 512 * 1024
+_LINES = 4096
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Bytes [start, end) of one file, cut at line ends; a gzip file is one part, read to its end."""
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """Bytes [start, end) of one file, cut at line ends; a gzip file is one part, read to its end.
 
-    path: Path
+    first: number of the file's lines in earlier parts, once they have been counted.  moment: when the file's
+    export was taken.  max_line: longer lines are damage.
+    """
+
+    path: str
     name: str
     start: int
     end: int
     compressed: bool
+    moment: float = 0.0
+    first: int = 0
+    max_line: int = MAX_LINE
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One non-blank line.  number counts from 1 within its part."""
+class Damage(msgspec.Struct, frozen=True, gc=False):
+    """A line that cannot be read: its beginning, and why.  rest_lost: nor can anything behind it."""
 
-    number: int
     raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """The part could not be read beyond this line."""
-
-    number: int
     reason: str
+    rest_lost: bool = False
 
 
-def export_files(folder: Path) -> list[Path]:
-    """The NDJSON files of an export folder, in a stable order."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and is_ndjson(path))
+def damaged(damage: Damage, part: Part, number: int) -> SetAside:
+    """The damage as a row set aside; number counts within the file."""
+    aside = set_aside(damage.raw, part.name, number, damage.reason)
+    return msgspec.structs.replace(aside, moment=part.moment, rest_lost=damage.rest_lost)
 
 
-def parts_of(folder: Path, *, part_bytes: int = PART_BYTES) -> list[Part]:
-    """Every file of the folder as parts of about `part_bytes`."""
-    found: list[Part] = []
-    for path in export_files(folder):
-        name, size = str(path.relative_to(folder)), path.stat().st_size
-        if path.name.lower().endswith(".gz"):
-            found.append(Part(path, name, 0, size, compressed=True))
-            continue
-        cuts = [0, *_line_starts(path, size, part_bytes), size]
-        found += [Part(path, name, a, b, compressed=False) for a, b in pairwise(cuts) if b > a]
-    return found
+def parts_of(path: Path, name: str, moment: float, *, part_bytes: int, max_line: int) -> list[Part]:
+    """One file as parts of about `part_bytes`."""
+    size = path.stat().st_size
+    if name.lower().endswith(".gz"):
+        return [Part(str(path), name, 0, size, compressed=True, moment=moment, max_line=max_line)]
+    cuts = [0, *_line_starts(path, size, part_bytes), size]
+    return [
+        Part(str(path), name, start, end, compressed=False, moment=moment, max_line=max_line)
+        for start, end in pairwise(cuts)
+        if end > start
+    ]
 
 
 def _line_starts(path: Path, size: int, part_bytes: int) -> Iterator[int]:
@@ -76,35 +83,103 @@ def _line_starts(path: Path, size: int, part_bytes: int) -> Iterator[int]:
             position += part_bytes
 
 
-def read_part(part: Part) -> Iterator[Line | Damage]:
-    """The lines of one part.  A line of more than 64 MiB, and what follows a broken gzip stream, is damage."""
-    with gzip.open(part.path, "rb") if part.compressed else part.path.open("rb") as file:
-        if not part.compressed:
-            file.seek(part.start)
-        number, position = 0, part.start
+def digest(part: Part) -> bytes:
+    """SHA-256 of the part's bytes as they are on disk."""
+    sha, left = hashlib.sha256(), part.end - part.start
+    with Path(part.path).open("rb") as file:
+        file.seek(part.start)
+        while left and (chunk := file.read(min(left, _READ))):
+            sha.update(chunk)
+            left -= len(chunk)
+    return sha.digest()
+
+
+def lines_of(part: Part) -> Iterator[tuple[int, bytes | Damage]]:
+    """Size and text of every line, blank ones as empty text; byte order mark, CR and LF are taken off.
+
+    A line longer than allowed, and what follows a broken gzip stream, is damage.
+    """
+    with _opened(part) as file:
+        position, limit, begun = part.start, part.max_line, part.start > 0
         while part.compressed or position < part.end:
             try:
-                line = file.readline(MAX_LINE)
+                line = file.readline(limit)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                yield Damage(number + 1, f"the compressed file breaks off: {error}")
+                yield 0, Damage(b"", f"the compressed file breaks off: {error}", rest_lost=True)
                 return
             if not line:
                 return
-            number, position = number + 1, position + len(line)
-            if len(line) == MAX_LINE and not line.endswith(b"\n"):
-                yield Damage(number, f"the line is longer than {MAX_LINE} bytes")
-                position += _rest_of_line(file)
+            size = len(line)
+            if size == limit and not line.endswith(b"\n"):
+                size += _rest_of_line(file)
+                position += size
+                yield size, Damage(line[:_SHOWN], f"the line is longer than {limit} bytes")
                 continue
+            position += size
             text = line.strip()
-            if number == 1 and part.start == 0:
-                text = text.removeprefix(_BOM)
-            if text:
-                yield Line(number, text)
+            yield size, text if begun else text.removeprefix(BYTE_ORDER_MARK)
+            begun = True
 
 
-def _rest_of_line(file: gzip.GzipFile | object) -> int:
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """Lines that follow each other, with their sizes on disk but for the line end.
+
+    ascii: certainly nothing but ASCII.  Texts may end in CR or begin with a byte order mark; damaged lines are empty
+    here and listed by position.
+    """
+
+    texts: list[bytes]
+    sizes: Iterable[int]
+    ascii: bool
+    damages: dict[int, Damage]
+
+
+def blocks_of(part: Part) -> Iterator[Block]:
+    """The lines of a part, many at a time; small blocks stay in the processor's cache."""
+    if part.compressed or part.end - part.start > min(_USUAL, part.max_line):
+        yield from _careful_blocks(part)
+        return
+    with _opened(part) as file:
+        left = part.end - part.start
+        while left > 0:
+            data = file.read(min(_BLOCK, left))
+            if not data.endswith(b"\n"):
+                data += file.readline(left - len(data))
+            left -= len(data) or left
+            texts = data.split(b"\n")
+            if data.endswith(b"\n"):
+                texts.pop()
+            yield Block(texts, map(len, texts), data.isascii(), {})
+
+
+def _careful_blocks(part: Part) -> Iterator[Block]:
+    lines = lines_of(part)
+    while several := list(islice(lines, _LINES)):
+        damages = {place: text for place, (_, text) in enumerate(several) if isinstance(text, Damage)}
+        texts = [b"" if isinstance(text, Damage) else text for _, text in several]
+        sizes = (max(size - 1, 0) for size, _ in several)
+        yield Block(texts, sizes, all(map(bytes.isascii, texts)), damages)
+
+
+def chosen_lines(part: Part, wanted: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, bytes]]:
+    """Number and text of the wanted lines only; each is given as number, position and size, in order."""
+    with _opened(part) as file:
+        for number, position, size in wanted:
+            file.seek(part.start + position)
+            yield number, file.read(size).strip().removeprefix(BYTE_ORDER_MARK)
+
+
+def _opened(part: Part) -> BinaryIO:
+    if part.compressed:
+        return cast("BinaryIO", gzip.open(part.path, "rb"))
+    file = Path(part.path).open("rb")  # noqa: SIM115 - closed by the caller's with
+    file.seek(part.start)
+    return file
+
+
+def _rest_of_line(file: BinaryIO) -> int:
     skipped = 0
-    while chunk := file.readline(_READ):  # type: ignore[attr-defined]
+    while chunk := file.readline(_READ):
         skipped += len(chunk)
         if chunk.endswith(b"\n"):
             break

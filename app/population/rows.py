@@ -1,13 +1,14 @@
 """Rows: one FHIR resource each, with where it came from, whose it is, and how new it is.
 
 Probing decodes only what grouping needs; the mapping decodes the rest later.  A row that cannot be
-probed becomes a `SetAside` naming file, line and reason, and nothing of the patient.
+probed becomes a `SetAside` naming file, line and reason, and nothing of what the resource says.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -16,6 +17,7 @@ _PATIENT_IN_TEXT = re.compile(rf'"(?:[^"\s]*/)?Patient/({_FHIR_ID})"'.encode())
 _TYPE_IN_TEXT = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]{1,40})"')
 _ID_IN_TEXT = re.compile(rf'"id"\s*:\s*"({_FHIR_ID})"'.encode())
 _REFERENCE = re.compile(rf"^(?:.*/)?Patient/({_FHIR_ID})(?:/_history/.*)?$|^urn:(?:uuid|oid):({_FHIR_ID})$")
+_VISIBLE = 65_536
 
 
 class _Reference(msgspec.Struct, gc=False):
@@ -31,7 +33,9 @@ class _Participant(msgspec.Struct, gc=False):
     actor: _Reference | None = None
 
 
-class _Probe(msgspec.Struct, gc=False):
+class Probe(msgspec.Struct, gc=False):
+    """What grouping needs of any resource."""
+
     resourceType: str  # noqa: N815
     id: str | None = None
     meta: _Meta | None = None
@@ -40,12 +44,15 @@ class _Probe(msgspec.Struct, gc=False):
     participant: list[_Participant] = []
 
 
-_DECODER = msgspec.json.Decoder(_Probe)
+decode_probe = msgspec.json.Decoder(Probe).decode
+NOT_UTF8 = "the text is not UTF-8"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One resource as text.  patient is None for what belongs to nobody (Medication, Organization)."""
+class Row(msgspec.Struct, frozen=True, array_like=True, tag="row", gc=False):
+    """One resource as text.  patient is None for what belongs to nobody (Medication, Organization).
+
+    moment: when its export was taken, in seconds since 1970; 0 when that is not known.
+    """
 
     kind: str
     id: str | None
@@ -54,11 +61,25 @@ class Row:
     file: str
     line: int
     version: tuple[str, str] = ("", "")
+    moment: float = 0.0
+
+    @property
+    def ref(self) -> str:
+        """ "kind/id"; without an id a name made of its content, as the mapping names it."""
+        return f"{self.kind}/{self.id or '?' + hashlib.sha256(self.raw).hexdigest()[:12]}"
+
+    @property
+    def newness(self) -> tuple[float, float, int, str]:
+        """A later export before an earlier one; within an export the last update, then the version."""
+        updated, version = self.version
+        return self.moment, seconds(updated), len(version), version
 
 
-@dataclass(frozen=True, slots=True)
-class SetAside:
-    """A line or entry that could not be used, with what its text still shows of kind, id and patient."""
+class SetAside(msgspec.Struct, frozen=True, array_like=True, tag="aside", gc=False):
+    """A line or entry that could not be used, with what its text still shows of kind, id and patient.
+
+    rest_lost: nothing behind this line could be read either.
+    """
 
     file: str
     line: int
@@ -66,6 +87,17 @@ class SetAside:
     kind: str = ""
     id: str = ""
     patient: str = ""
+    moment: float = 0.0
+    rest_lost: bool = False
+
+
+def seconds(instant: str) -> float:
+    """A FHIR instant in seconds since 1970; 0 for what is none."""
+    try:
+        moment = datetime.fromisoformat(instant)
+    except ValueError:
+        return 0.0
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def patient_in(reference: str | None) -> str | None:
@@ -74,53 +106,61 @@ def patient_in(reference: str | None) -> str | None:
     return (match[1] or match[2]) if match else None
 
 
-def _first(pattern: re.Pattern[bytes], raw: bytes) -> str:
-    match = pattern.search(raw)
-    return match[1].decode() if match else ""
+def _outermost(pattern: re.Pattern[bytes], raw: bytes) -> str:
+    """The match nested least deeply: a contained resource has a type and an id of its own."""
+    matches = list(pattern.finditer(raw))
+    depths = [raw.count(b"{", 0, m.start()) - raw.count(b"}", 0, m.start()) for m in matches]
+    return matches[depths.index(min(depths))][1].decode() if matches else ""
 
 
 def set_aside(raw: bytes, file: str, line: int, reason: str) -> SetAside:
     """Keep what the damaged text still says about itself, so that the right patient is marked incomplete."""
-    return SetAside(
-        file,
-        line,
-        reason,
-        _first(_TYPE_IN_TEXT, raw),
-        _first(_ID_IN_TEXT, raw),
-        _first(_PATIENT_IN_TEXT, raw),
-    )
+    raw = raw[:_VISIBLE]
+    kind, id_ = _outermost(_TYPE_IN_TEXT, raw), _outermost(_ID_IN_TEXT, raw)
+    patient = _PATIENT_IN_TEXT.search(raw)
+    owner = patient[1].decode() if patient else id_ if kind == "Patient" else ""
+    return SetAside(file, line, reason, kind, id_, owner)
 
 
-def _attending(seen: _Probe) -> _Reference:
+def read_probe(raw: bytes) -> Probe | str:
+    """What grouping needs, or why the text is no resource."""
+    try:
+        if not raw.isascii():
+            raw.decode()
+        return decode_probe(raw)
+    except msgspec.DecodeError as error:
+        return str(error)
+    except UnicodeDecodeError:
+        return NOT_UTF8
+    except RecursionError:
+        return "it is nested too deeply"
+
+
+def owner_of(seen: Probe) -> tuple[str | None, str]:
+    """Whose resource it is, and, when that cannot be told although it should, why."""
+    if seen.resourceType == "Patient":
+        return (seen.id, "") if seen.id else (None, "a Patient without an id")
+    reference = (seen.subject or seen.patient or _attending(seen)).reference
+    owner = patient_in(reference)
+    if owner is None and reference and ("Patient" in reference or reference.startswith("urn:")):
+        return None, "the reference to the patient cannot be resolved"
+    return owner, ""
+
+
+def _attending(seen: Probe) -> _Reference:
     """Appointments name their patient among the participants."""
     actors = [p.actor for p in seen.participant if p.actor and patient_in(p.actor.reference)]
     return actors[0] if seen.resourceType == "Appointment" and len(actors) == 1 else _Reference()
 
 
-def probe(raw: bytes, file: str, line: int) -> Row | SetAside:
+def probe(raw: bytes, file: str, line: int, moment: float = 0.0) -> Row | SetAside:
     """Whose resource is this, and of what kind?"""
-    try:
-        seen = _DECODER.decode(raw)
-    except msgspec.DecodeError as error:
-        return set_aside(raw, file, line, str(error))
-    except UnicodeDecodeError:
-        return set_aside(raw, file, line, "the text is not UTF-8")
-    if seen.resourceType == "Patient":
-        if not seen.id:
-            return set_aside(raw, file, line, "a Patient without an id")
-        owner = seen.id
-    else:
-        reference = (seen.subject or seen.patient or _attending(seen)).reference
-        owner = patient_in(reference)
-        if owner is None and reference and ("Patient" in reference or reference.startswith("urn:")):
-            return set_aside(raw, file, line, "the reference to the patient cannot be resolved")
+    seen = read_probe(raw)
+    if isinstance(seen, str):
+        return msgspec.structs.replace(set_aside(raw, file, line, seen), moment=moment)
+    owner, problem = owner_of(seen)
+    if problem:
+        return msgspec.structs.replace(set_aside(raw, file, line, problem), moment=moment)
     meta = seen.meta or _Meta()
-    return Row(
-        seen.resourceType,
-        seen.id,
-        owner,
-        bytes(raw),
-        file,
-        line,
-        (meta.lastUpdated or "", meta.versionId or ""),
-    )
+    version = (meta.lastUpdated or "", meta.versionId or "")
+    return Row(seen.resourceType, seen.id, owner, bytes(raw), file, line, version, moment)

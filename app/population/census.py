@@ -1,0 +1,63 @@
+"""Census: which kinds of resources the inputs hold, and which of them cannot be trusted to be complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from app.population.exports import EVERY, Inputs, lacking
+from app.population.rows import SetAside
+
+
+class Census(msgspec.Struct):
+    """What holds for every patient of the inputs.
+
+    kinds: by export name, the kinds it holds or should hold.  lacking: kinds (EVERY for all) incomplete for
+    everyone, with the reason.  changes_only: exports that hold only what changed since an earlier one.
+    export_of: the export of each file.  unread: single kinds of single patients that were not delivered.
+    """
+
+    kinds: dict[str, list[str]]
+    lacking: dict[str, str]
+    changes_only: list[str]
+    export_of: dict[str, str]
+    unread: dict[str, list[str]]
+
+
+def census_of(
+    inputs: Inputs, lines: Mapping[str, Mapping[str, int]], set_aside: Iterable[SetAside]
+) -> Census:
+    """Compare what was read with what was promised.  lines: by file, how many of each kind were read."""
+    aside = list(set_aside)
+    of_file = {file: inputs.export_of(file) for file in sorted({*lines, *inputs.files, *inputs.bundles})}
+    exports = list(inputs.exports.values())
+    lost = lacking(exports)
+    kinds = {export.name: {*export.kinds.values(), *export.lacking} - {EVERY} for export in exports}
+    for file, seen in lines.items():
+        kinds[of_file[file].name].update(seen)
+    for row in aside:
+        if row.rest_lost and row.file in of_file:
+            listed = of_file[row.file].kinds.get(row.file)
+            for kind in [listed] if listed else lines.get(row.file) or [EVERY]:
+                lost.setdefault(kind, f"{row.file} breaks off")
+                kinds[of_file[row.file].name].update({kind} - {EVERY})
+    read = {file: sum(seen.values()) for file, seen in lines.items()}
+    for row in aside:
+        read[row.file] = read.get(row.file, 0) + 1
+    for export in exports:
+        for kind, expected in export.expected.items():
+            found = sum(read.get(file, 0) for file, listed in export.kinds.items() if listed == kind)
+            if found < expected:
+                lost.setdefault(kind, f"{expected - found} of {expected} listed are missing")
+    unread: dict[str, list[str]] = {}
+    for export in exports:
+        for patient, kind in export.unread:
+            unread.setdefault(patient, []).append(kind)
+    return Census(
+        {name: sorted(found) for name, found in kinds.items()},
+        lost,
+        [export.name for export in exports if export.changes_only],
+        {file: export.name for file, export in of_file.items()},
+        unread,
+    )

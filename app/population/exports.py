@@ -1,0 +1,334 @@
+"""Exports: which files of a folder hold data, when they were taken, and what their manifests say is missing.
+
+A folder may hold one export or several, each in a folder of its own with `export.json` (written by
+`ltot export`) or `manifest.json` (the Bulk Data completion manifest).  NDJSON below no manifest counts as an
+export of its folder, of unknown time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from app.population.rows import SetAside, seconds
+
+EVERY = "*"
+MANIFESTS = ("export.json", "manifest.json")
+_NDJSON = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
+_DELETED = re.compile(r"([A-Z][A-Za-z]+/[^/?#]+)(?:/_history/[^/]*)?$")
+_TYPE = re.compile(
+    rb"\b(Patient|Medication(?:Request|Dispense|Statement)?|Observation|DiagnosticReport|Condition|Encounter"
+    rb"|Appointment|Procedure|ServiceRequest|Communication|DocumentReference|Consent|QuestionnaireResponse)\b"
+)
+
+
+class _Listed(msgspec.Struct):
+    type: str = ""
+    url: str = ""
+    count: int | None = None
+
+
+class _Manifest(msgspec.Struct):
+    transactionTime: str = ""  # noqa: N815 - FHIR's own names
+    request: str = ""
+    output: list[_Listed] = []
+    deleted: list[_Listed] = []
+    error: list[_Listed] = []
+    outcome: list[_Listed] = []
+
+
+class _File(msgspec.Struct):
+    name: str
+    section: str = "output"
+    kind: str | None = None
+    done: bool = False
+    resources: int = 0
+
+
+class _Unread(msgspec.Struct):
+    patient: str
+    kind: str
+
+
+class _State(msgspec.Struct):
+    stage: str = ""
+    transaction_time: str | None = None
+    config: dict[str, object] = {}
+    files: list[_File] = []
+    unread: list[_Unread] = []
+
+
+class _Request(msgspec.Struct):
+    method: str = ""
+    url: str = ""
+
+
+class _Entry(msgspec.Struct):
+    request: _Request | None = None
+
+
+class _Deletions(msgspec.Struct):
+    entry: list[_Entry] = []
+
+
+class _Issue(msgspec.Struct):
+    severity: str = ""
+
+
+class _Outcome(msgspec.Struct):
+    issue: list[_Issue] = []
+
+
+_DELETIONS = msgspec.json.Decoder(_Deletions)
+_OUTCOME = msgspec.json.Decoder(_Outcome)
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+@dataclass(slots=True)
+class Export:
+    """One export below the input; name is its folder with a slash at the end, empty for the input itself.
+
+    kinds: what it lists, by file name.  expected: how many lines its manifest counts, by kind.  lacking: kinds
+    it could not deliver (EVERY for all), with the reason.  unread: single kinds of single patients.
+    """
+
+    name: str
+    moment: float = 0.0
+    changes_only: bool = False
+    kinds: dict[str, str] = field(default_factory=dict[str, str])
+    expected: dict[str, int] = field(default_factory=dict[str, int])
+    lacking: dict[str, str] = field(default_factory=dict[str, str])
+    unread: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    deletions: list[str] = field(default_factory=list[str])
+    errors: list[str] = field(default_factory=list[str])
+
+
+@dataclass(slots=True)
+class Inputs:
+    """What a folder holds, each file by its name below it: NDJSON, Bundles, and the exports they belong to.
+
+    deleted: resources that exist no more, with the moment of the export that says so.
+    """
+
+    files: dict[str, Path] = field(default_factory=dict[str, Path])
+    bundles: dict[str, Path] = field(default_factory=dict[str, Path])
+    exports: dict[str, Export] = field(default_factory=dict[str, Export])
+    deleted: dict[str, float] = field(default_factory=dict[str, float])
+    set_aside: list[SetAside] = field(default_factory=list[SetAside])
+
+    def export_of(self, file: str) -> Export:
+        """The export a file belongs to: the nearest folder with a manifest, else its own folder.
+
+        A Bundle is a chart of its own.
+        """
+        if file in self.bundles:
+            return self.exports.setdefault(file, Export(file))
+        folder = file.rpartition("/")[0]
+        while folder and f"{folder}/" not in self.exports:
+            folder = folder.rpartition("/")[0]
+        name = f"{folder}/" if folder else ""
+        if name in self.exports:
+            return self.exports[name]
+        own = file.rpartition("/")[0]
+        return self.exports.setdefault(f"{own}/" if own else "", Export(f"{own}/" if own else ""))
+
+
+def is_ndjson(name: str) -> bool:
+    return name.lower().endswith(_NDJSON)
+
+
+def inputs_in(path: Path) -> Inputs:
+    """What the folder, or the one file, holds.  Never raises: a manifest that cannot be read is lacking.
+
+    JSON below a manifest is no data.
+    """
+    found = Inputs()
+    if path.is_file():
+        (found.files if is_ndjson(path.name) else found.bundles)[path.name] = path
+        return found
+    names = {one.relative_to(path).as_posix(): one for one in path.rglob("*") if one.is_file()}
+    for name, one in sorted(names.items()):
+        folder = name.removesuffix(one.name)
+        if one.name in MANIFESTS and folder not in found.exports:
+            found.exports[folder] = _read_manifest(one, folder)
+    for name, one in sorted(names.items()):
+        if is_ndjson(name):
+            found.files[name] = one
+        elif one.suffix.lower() == ".json" and one.name not in {*MANIFESTS, "run.json"}:
+            found.bundles[name] = one
+    under = tuple(found.exports)
+    found.bundles = {name: one for name, one in found.bundles.items() if not name.startswith(under or ("/",))}
+    for export in tuple(found.exports.values()):
+        _settle(export, found)
+    return found
+
+
+def _read_manifest(path: Path, name: str) -> Export:
+    try:
+        raw = path.read_bytes()
+        if path.name == "export.json":
+            return _of_state(msgspec.json.decode(raw, type=_State), name)
+        return _of_manifest(msgspec.json.decode(raw, type=_Manifest), name)
+    except (OSError, *_BROKEN):
+        return Export(name, lacking={EVERY: f"its {path.name} cannot be read"})
+
+
+def _of_state(state: _State, name: str) -> Export:
+    export = Export(name, seconds(state.transaction_time or ""), bool(state.config.get("since")))
+    export.unread = [(one.patient, one.kind) for one in state.unread]
+    if state.stage != "complete":
+        export.lacking[EVERY] = "the export was not finished"
+    for file in state.files:
+        if file.section == "deleted":
+            export.deletions.append(file.name)
+        elif file.section == "error":
+            export.errors.append(file.name)
+        elif not file.done:
+            export.lacking[file.kind or EVERY] = f"{file.name} was not fetched"
+        elif file.kind:
+            export.kinds[file.name] = file.kind
+            export.expected[file.kind] = export.expected.get(file.kind, 0) + file.resources
+    return export
+
+
+def _of_manifest(manifest: _Manifest, name: str) -> Export:
+    export = Export(name, seconds(manifest.transactionTime), "_since=" in manifest.request)
+    for listed in manifest.output:
+        export.kinds[_file_name(listed.url)] = listed.type or EVERY
+        if listed.count is not None:
+            export.expected[listed.type] = export.expected.get(listed.type, 0) + listed.count
+    export.deletions = [_file_name(listed.url) for listed in manifest.deleted]
+    export.errors = [_file_name(listed.url) for listed in (*manifest.error, *manifest.outcome)]
+    return export
+
+
+def _file_name(url: str) -> str:
+    """The relative path of a relative address, the last part of an absolute one."""
+    parts = urlsplit(url)
+    return unquote(parts.path).rpartition("/")[2] if parts.scheme else unquote(parts.path)
+
+
+def _settle(export: Export, found: Inputs) -> None:
+    """Take what is no data out of the files, read it, and note which listed files are not there."""
+    listed, export.kinds = export.kinds, {}
+    short: dict[str, int] = {}
+    for name, kind in listed.items():
+        here = _present(name, export, found)
+        if here is None:
+            short[kind] = short.get(kind, 0) + 1
+        else:
+            export.kinds[here] = kind
+    for kind, count in short.items():
+        # Tools that download exports rename files; the type stays at the front of the name.
+        named = [
+            file
+            for file in found.files
+            if file.startswith(export.name) and _begins_with(PurePosixPath(file).name, kind)
+        ]
+        others = [file for file in named if file not in export.kinds]
+        export.kinds.update(dict.fromkeys(others[:count], kind))
+        if len(others) < count:
+            export.lacking[kind] = f"{count - len(others)} of its files are missing"
+    for name in export.deletions:
+        _read_section(name, export, found, _deletion)
+    for name in export.errors:
+        _read_section(name, export, found, _error)
+
+
+def _begins_with(file: str, kind: str) -> bool:
+    return re.match(rf"(?:\d+[._-])?{re.escape(kind)}(?![A-Za-z])", file) is not None
+
+
+def _present(name: str, export: Export, found: Inputs) -> str | None:
+    base = PurePosixPath(name).name
+    for candidate in (name, base):
+        for ending in ("", ".gz", ".ndjson", ".ndjson.gz"):
+            if export.name + candidate + ending in found.files:
+                return export.name + candidate + ending
+    return None
+
+
+def _read_section(
+    name: str, export: Export, found: Inputs, use: Callable[[bytes, Export, Inputs], None]
+) -> None:
+    here = _present(name, export, found)
+    if here is None:
+        export.lacking[EVERY] = f"{name}, listed as errors or deletions, is missing"
+        return
+    path = found.files.pop(here)
+    number = 0
+    try:
+        for line in _lines(path):
+            number += 1
+            if text := line.removeprefix(b"\xef\xbb\xbf").strip():
+                use(text, export, found)
+    except _BROKEN:
+        export.lacking[EVERY] = f"{here}, listed as errors or deletions, cannot be read"
+        found.set_aside.append(SetAside(here, number, "it is not what the manifest says", rest_lost=True))
+    except (OSError, EOFError, zlib.error):
+        export.lacking[EVERY] = f"{here}, listed as errors or deletions, cannot be read"
+        found.set_aside.append(SetAside(here, number + 1, "the file breaks off", rest_lost=True))
+
+
+def _deletion(line: bytes, export: Export, found: Inputs) -> None:
+    for entry in _DELETIONS.decode(line).entry:
+        request = entry.request
+        if request is not None and request.method == "DELETE" and (match := _DELETED.search(request.url)):
+            found.deleted[match[1]] = max(export.moment, found.deleted.get(match[1], 0.0))
+
+
+def _error(line: bytes, export: Export, found: Inputs) -> None:  # noqa: ARG001 - one shape with _deletion
+    """Errors that name a type concern that type, others all; warnings and remarks lose nothing."""
+    if any(issue.severity in {"error", "fatal"} for issue in _OUTCOME.decode(line).issue):
+        kinds = {kind.decode() for kind in _TYPE.findall(line)} or {EVERY}
+        export.lacking.update(dict.fromkeys(kinds, "the server reported an error"))
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as lines:
+        yield from lines
+
+
+def lacking(exports: Iterable[Export]) -> dict[str, str]:
+    """Kinds that are incomplete for everyone, over all exports, with the first reason by export name."""
+    found: dict[str, str] = {}
+    for export in sorted(exports, key=lambda one: one.name):
+        for kind, why in export.lacking.items():
+            found.setdefault(kind, why)
+    return found
+
+
+def is_deleted(ref: str, patient: str | None, moment: float, deleted: Mapping[str, float]) -> bool:
+    """Whether an export at or after this moment says that the resource, or its whole patient, is gone."""
+    if not deleted:
+        return False
+    gone = max(deleted.get(ref, -1.0), deleted.get(f"Patient/{patient}", -1.0))
+    return gone >= moment
+
+
+def together(several: Iterable[Inputs]) -> Inputs:
+    """Several inputs as one; names that occur twice are told apart by a number in front."""
+    parts = list(several)
+    if len(parts) == 1:
+        return parts[0]
+    found = Inputs()
+    for number, part in enumerate(parts, 1):
+        head = f"{number}/"
+        found.files |= {head + name: path for name, path in part.files.items()}
+        found.bundles |= {head + name: path for name, path in part.bundles.items()}
+        found.exports |= {head + name: _below(head, export) for name, export in part.exports.items()}
+        found.deleted |= {ref: max(when, found.deleted.get(ref, 0.0)) for ref, when in part.deleted.items()}
+        found.set_aside += [msgspec.structs.replace(row, file=head + row.file) for row in part.set_aside]
+    return found
+
+
+def _below(head: str, export: Export) -> Export:
+    kinds = {head + file: kind for file, kind in export.kinds.items()}
+    return replace(export, name=head + export.name, kinds=kinds)

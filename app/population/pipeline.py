@@ -1,0 +1,179 @@
+"""One run over an export, whatever the engine: scan, find, keep, derive."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
+
+from app.population.census import Census, census_of
+from app.population.derive import Tally
+from app.population.engine import Engine, Shards
+from app.population.exports import EVERY, Inputs
+from app.population.keep import Keeper, Wanted
+from app.population.outputs import TableWriter
+from app.population.parts import MAX_LINE, PART_BYTES, Part, parts_of
+from app.population.rows import SetAside
+from app.population.scan import Summary, settle_medications
+
+SHARD_PATIENTS = 200
+MOST_SHARDS = 4096
+_COUNTED_AT_ONCE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How inputs are cut.  max_line: longer lines are set aside.  shard_patients: evaluated together."""
+
+    part_bytes: int = PART_BYTES
+    max_line: int = MAX_LINE
+    shard_patients: int = SHARD_PATIENTS
+
+
+class InputFile(msgspec.Struct):
+    """One file that was read.  sha256: of its bytes; of a file read in several parts, of their digests."""
+
+    name: str
+    bytes: int
+    parts: int
+    lines: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a run saw besides its tables."""
+
+    files: list[InputFile]
+    kinds: dict[str, int]
+    people: int
+    suspects: int
+    lines: int
+    set_aside: list[SetAside]
+    census: Census
+    tally: Tally
+
+
+def run(inputs: Inputs, engine: Engine, tables: TableWriter, limits: Limits) -> Found:
+    """Evaluate everyone in the inputs who has an opioid."""
+    parts = list(_parts(inputs, limits))
+    summaries = list(engine.scan(parts))
+    parts = _numbered(parts, summaries)
+    aside = [row for part, one in zip(parts, summaries, strict=True) for row in _numbered_rows(part, one)]
+    aside += inputs.set_aside
+    census = census_of(inputs, _lines(parts, summaries), aside)
+    medications = settle_medications(summaries)
+    suspects = sorted(set().union(*engine.suspects(medications, len(parts))))
+    size = max(limits.shard_patients, -(-len(suspects) // MOST_SHARDS))
+    wanted = Wanted(suspects, size, inputs.deleted)
+    _keep(engine, parts, wanted)
+    damages: dict[int, list[SetAside]] = {}
+    for shard, row in Keeper(wanted).damages(aside):
+        damages.setdefault(shard, []).append(row)
+    tally = Tally()
+    for derived in engine.derive(census, damages):
+        tables.add(derived.batches)
+        tally.add(derived.tally)
+        aside += derived.set_aside
+    return Found(
+        _files(inputs, parts, summaries),
+        _kinds(summaries),
+        _people(summaries),
+        len(suspects),
+        sum(sum(one.kinds.values()) + len(one.set_aside) for one in summaries),
+        aside,
+        census,
+        tally,
+    )
+
+
+def _parts(inputs: Inputs, limits: Limits) -> Iterator[Part]:
+    for name, path in inputs.files.items():
+        moment = inputs.export_of(name).moment
+        yield from parts_of(path, name, moment, part_bytes=limits.part_bytes, max_line=limits.max_line)
+
+
+def _numbered(parts: Sequence[Part], summaries: Sequence[Summary]) -> list[Part]:
+    """Parts that know how many lines of their file are in earlier parts."""
+    numbered: list[Part] = []
+    before: dict[str, int] = {}
+    for part, summary in zip(parts, summaries, strict=True):
+        first = before.get(part.name, 0)
+        numbered.append(replace(part, first=first))
+        before[part.name] = first + summary.lines
+    return numbered
+
+
+def _numbered_rows(part: Part, summary: Summary) -> Iterator[SetAside]:
+    for row in summary.set_aside:
+        yield replace(row, line=part.first + row.line)
+
+
+def _lines(parts: Sequence[Part], summaries: Sequence[Summary]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for part, summary in zip(parts, summaries, strict=True):
+        kinds = found.setdefault(part.name, {})
+        for kind, count in summary.kinds.items():
+            kinds[kind] = kinds.get(kind, 0) + count
+    return found
+
+
+def _keep(engine: Engine, parts: Sequence[Part], wanted: Wanted) -> None:
+    """Keep the patients' rows, the Medications they refer to, and what those refer to in turn."""
+    known: Shards = {}
+    wanted_now = engine.keep(parts, wanted)
+    while wanted_now := {
+        id_: fresh for id_, shards in wanted_now.items() if (fresh := shards - known.get(id_, set()))
+    }:
+        for id_, shards in wanted_now.items():
+            known.setdefault(id_, set()).update(shards)
+        wanted_now = engine.keep_medications(wanted_now)
+
+
+def _kinds(summaries: Iterable[Summary]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for summary in summaries:
+        for kind, count in summary.kinds.items():
+            found[kind] = found.get(kind, 0) + count
+    return dict(sorted(found.items()))
+
+
+def _people(summaries: Sequence[Summary]) -> int:
+    """How many different Patients there are, counted in slices so that memory stays small."""
+    slices = 1 + sum(len(one.people) // 8 for one in summaries) // _COUNTED_AT_ONCE
+    return sum(
+        len({number for one in summaries for number in array("Q", one.people) if number % slices == rest})
+        for rest in range(slices)
+    )
+
+
+def _files(inputs: Inputs, parts: Sequence[Part], summaries: Sequence[Summary]) -> list[InputFile]:
+    digests: dict[str, list[bytes]] = {name: [] for name in inputs.files}
+    lines = dict.fromkeys(inputs.files, 0)
+    for part, summary in zip(parts, summaries, strict=True):
+        digests[part.name].append(summary.digest)
+        lines[part.name] += summary.lines
+    return [
+        InputFile(name, path.stat().st_size, len(digests[name]), lines[name], _together(digests[name]))
+        for name, path in inputs.files.items()
+    ]
+
+
+def _together(digests: Sequence[bytes]) -> str:
+    one = digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()
+    return one.hex()
+
+
+def status_of(found: Found, most_set_aside: float) -> tuple[str, list[str]]:
+    """ "complete", "incomplete" or "failed", and why."""
+    why = [
+        f"{'all kinds' if kind == EVERY else kind}: {reason}"
+        for kind, reason in sorted(found.census.lacking.items())
+    ]
+    if len(found.set_aside) > found.lines * most_set_aside:
+        return "failed", [f"{len(found.set_aside)} of {found.lines} lines could not be used", *why]
+    return ("incomplete" if why else "complete"), why

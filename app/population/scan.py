@@ -1,0 +1,210 @@
+"""Scanning: every line of a part once, for its kind, its patient, and whether it may name an opioid.
+
+What a part holds goes into an index (whose is each line, and how long is it), so that later steps read only the
+lines of the patients they need.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from app.population.drugs import DRUG_KINDS, Drugs, Verdict, may_be_opioid
+from app.population.parts import BYTE_ORDER_MARK, Block, Damage, Part, blocks_of, damaged, digest
+from app.population.rows import Probe, SetAside, decode_probe, owner_of, read_probe, set_aside
+
+NOBODY = 0
+_SPECIAL = DRUG_KINDS | {"Medication", "Patient"}
+_UNUSUAL = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Summary(msgspec.Struct):
+    """What a part holds, in short.  lines: all of them, blank ones too.  kinds: resources by kind.
+
+    medications: verdicts by Medication id, and the Medications one is made of.  people: a number for each Patient
+    (8 bytes, the same for the same id), to count them once.  digest: SHA-256 of the bytes.
+    """
+
+    lines: int
+    kinds: dict[str, int]
+    set_aside: list[SetAside]
+    medications: dict[str, tuple[Verdict, list[str]]]
+    people: bytes
+    digest: bytes
+
+
+class Index(msgspec.Struct):
+    """Whose each line is (a number; 0: nobody's, or not usable) and its size in bytes.
+
+    owners: patients by number.  suspects: numbers of patients a line of whom may name an opioid by itself.
+    silent, named: by Medication id, numbers of patients with a line whose drug that Medication decides; silent
+    ones name no drug themselves.  shared: line numbers of Medications.
+    """
+
+    owners: list[str]
+    owner: bytes
+    size: bytes
+    suspects: list[int]
+    silent: dict[str, list[int]]
+    named: dict[str, list[int]]
+    shared: dict[str, list[int]]
+
+
+class Scanned(msgspec.Struct):
+    summary: Summary
+    index: bytes
+
+
+class _Scan:
+    """The work on one part."""
+
+    def __init__(self, part: Part, drugs: Drugs) -> None:
+        self.part, self.drugs = part, drugs
+        self.numbers: dict[str, int] = {"": NOBODY}
+        self.by_reference: dict[str, int] = {}
+        self.kinds: dict[str, int] = {}
+        self.set_aside: list[SetAside] = []
+        self.medications: dict[str, tuple[Verdict, list[str]]] = {}
+        self.suspects: set[int] = set()
+        self.silent: dict[str, set[int]] = {}
+        self.named: dict[str, set[int]] = {}
+        self.shared: dict[str, list[int]] = {}
+        self.people = bytearray()
+
+    def run(self) -> Scanned:
+        owners, sizes = array("I"), array("Q")
+        for block in blocks_of(self.part):
+            owners.extend(self._owners(block, len(owners)))
+            sizes.extend(block.sizes)
+        self._suspect_damaged()
+        summary = Summary(
+            len(owners), self.kinds, self.set_aside, self.medications, bytes(self.people), digest(self.part)
+        )
+        index = Index(
+            list(self.numbers),
+            owners.tobytes(),
+            sizes.tobytes(),
+            sorted(self.suspects),
+            {id_: sorted(found) for id_, found in self.silent.items()},
+            {id_: sorted(found) for id_, found in self.named.items()},
+            self.shared,
+        )
+        return Scanned(summary, msgspec.msgpack.encode(index))
+
+    def _owners(self, block: Block, before: int) -> list[int]:
+        """The number of each line's patient.  The usual line is settled here: this loop is the cost of a run."""
+        owners: list[int] = []
+        kinds: list[str] = []
+        known, plain = self.by_reference.get, block.ascii
+        for raw in block.texts:
+            try:
+                seen = decode_probe(raw)
+                if plain or raw.isascii() or raw.decode():
+                    kind, subject = seen.resourceType, seen.subject
+                    if kind not in _SPECIAL and subject and (owner := known(subject.reference or "")):
+                        kinds.append(kind)
+                        owners.append(owner)
+                        continue
+            except _UNUSUAL:
+                pass
+            owners.append(self._line(raw, before + len(owners) + 1, block.damages.get(len(owners))))
+        for kind, count in Counter(kinds).items():
+            self.kinds[kind] = self.kinds.get(kind, 0) + count
+        return owners
+
+    def _line(self, raw: bytes, number: int, damage: Damage | None) -> int:
+        """The number of the patient of any line."""
+        if damage is not None:
+            self.set_aside.append(damaged(damage, self.part, number))
+            return NOBODY
+        text = raw.strip()
+        if number == 1 and self.part.start == 0:
+            text = text.removeprefix(BYTE_ORDER_MARK)
+        if not text:
+            return NOBODY
+        seen = read_probe(text)
+        if isinstance(seen, str):
+            return self._put_aside(text, number, seen)
+        owner, problem = owner_of(seen)
+        if problem:
+            return self._put_aside(text, number, problem)
+        known = self.numbers.setdefault(owner or "", len(self.numbers))
+        kind = seen.resourceType
+        if seen.subject and seen.subject.reference and kind != "Patient":
+            self.by_reference[seen.subject.reference] = known
+        self.kinds[kind] = self.kinds.get(kind, 0) + 1
+        if kind in DRUG_KINDS:
+            self._drug(text, known)
+        elif kind == "Medication":
+            self._medication(text, seen, number)
+        elif kind == "Patient":
+            self.people += hashlib.blake2b((owner or "").encode(), digest_size=8).digest()
+        return known
+
+    def _drug(self, raw: bytes, owner: int) -> None:
+        if owner in self.suspects or owner == NOBODY:
+            return
+        verdict, medication = self.drugs.of_line(raw)
+        if medication and verdict is not Verdict.MAYBE:
+            holders = self.silent if verdict is Verdict.SILENT else self.named
+            holders.setdefault(medication, set()).add(owner)
+        elif may_be_opioid(verdict, None):
+            self.suspects.add(owner)
+
+    def _medication(self, raw: bytes, seen: Probe, number: int) -> None:
+        if seen.id is None:
+            return
+        verdict, parts = self.drugs.of_medication(raw)
+        known = self.medications.get(seen.id, (Verdict.NO, []))
+        # Of several versions any may count: the exact answer is the mapping's.
+        self.medications[seen.id] = max(verdict, known[0]), sorted({*parts, *known[1]})
+        self.shared.setdefault(seen.id, []).append(number)
+
+    def _put_aside(self, raw: bytes, number: int, reason: str) -> int:
+        aside = set_aside(raw, self.part.name, number, reason)
+        self.set_aside.append(msgspec.structs.replace(aside, moment=self.part.moment))
+        return NOBODY
+
+    def _suspect_damaged(self) -> None:
+        """A drug line that cannot be read may have been an opioid's."""
+        for row in self.set_aside:
+            if row.patient and (not row.kind or row.kind in DRUG_KINDS):
+                self.suspects.add(self.numbers.setdefault(row.patient, len(self.numbers)))
+
+
+def scan(part: Part, drugs: Drugs) -> Scanned:
+    """Read a part once."""
+    return _Scan(part, drugs).run()
+
+
+def read_index(index: bytes) -> Index:
+    return msgspec.msgpack.decode(index, type=Index)
+
+
+def suspects_in(index: Index, medications: dict[str, Verdict]) -> set[str]:
+    """The patients of a part who may have an opioid, now that every Medication has been seen."""
+    found = set(index.suspects)
+    for line, holders in ((Verdict.SILENT, index.silent), (Verdict.NO, index.named)):
+        for id_, numbers in holders.items():
+            if may_be_opioid(line, medications.get(id_)):
+                found.update(numbers)
+    return {index.owners[number] for number in found if number != NOBODY}
+
+
+def settle_medications(summaries: Iterable[Summary]) -> dict[str, Verdict]:
+    """The verdict on every Medication; one made of others takes the gravest of theirs."""
+    parts: dict[str, set[str]] = {}
+    found: dict[str, Verdict] = {}
+    for summary in summaries:
+        for id_, (verdict, made_of) in summary.medications.items():
+            found[id_] = max(verdict, found.get(id_, Verdict.NO))
+            parts.setdefault(id_, set()).update(made_of)
+    own = dict(found)
+    for id_, made_of in parts.items():
+        if made_of:
+            found[id_] = max(own[id_], *(own.get(other, Verdict.SILENT) for other in made_of))
+    return found
