@@ -27,7 +27,7 @@ from app.clinical.months import add_months
 from app.clinical.opioids import is_opioid
 from app.clinical.overlaps import laid_out
 from app.clinical.scores import GAD7, ORT, PCL5, PCPTSD5, PHQ2, PHQ9, Tool, newest_score
-from app.clinical.udt import analytes, summary
+from app.clinical.udt import summary
 from app.clinical.words import amount, day, joined
 
 NAMES = (
@@ -84,7 +84,9 @@ def _people(make: _Maker) -> list[Element]:
     case = make.case
     year = add_months(case.as_of, -12).toordinal()
     supplies = [
-        s for s in laid_out(case.facts, case.policy, case.as_of, is_opioid).covering if s.start > year
+        s
+        for s in laid_out(case.facts, case.policy, case.as_of, is_opioid, case.stock).covering
+        if s.start > year
     ]
     named = [s for s in supplies if s.prescriber]
     if named:
@@ -183,7 +185,7 @@ def _pdmp(make: _Maker) -> list[Element]:
 def _urine(make: _Maker) -> list[Element]:
     case = make.case
     when = make.newest("udt_date", received(case), "urine drug test", RESULTS, ("DiagnosticReport",))
-    judged = analytes(case.facts, case.policy, case.as_of)
+    judged = case.urine
     if not judged:
         why = "no analyte that can be judged" if when.when else when.unknown_because
         return [when, Element("udt_result", None, unknown_because=why)]

@@ -11,12 +11,14 @@ from app.clinical.exclusions import exclusions
 from app.clinical.gaps import gaps
 from app.clinical.gaps.case import Case
 from app.clinical.ltot import ltot
-from app.clinical.mme import mme, opioid_timeline
-from app.clinical.overlaps import overlaps
+from app.clinical.mme import mme
+from app.clinical.opioids import is_opioid
+from app.clinical.overlaps import overlaps, whole_stock
 from app.clinical.policy import Policy
 from app.clinical.records import Record
 from app.clinical.risk import risk
 from app.clinical.state import Decision, State
+from app.clinical.udt import analytes
 from app.clinical.version import CODE_VERSION
 from fhir_mappings.facts import Facts
 from valuesets import Terms
@@ -36,20 +38,24 @@ def evaluate(
 
     earlier: the state on the clinic's list before.  decisions, records: what people noted in the registry.
     """
-    timeline = opioid_timeline(facts, policy, as_of)
+    stock = whole_stock(facts, policy, as_of)
+    timeline = stock.only(is_opioid)
     dose = mme(facts, policy, terms, as_of, timeline)
     therapy = ltot(facts, policy, as_of, timeline, earlier=earlier, decisions=decisions)
-    together = overlaps(facts, policy, as_of)
+    together = overlaps(facts, policy, as_of, stock)
+    urine = analytes(facts, policy, as_of, stock)
     case = Case(
         facts=facts,
         policy=policy,
         as_of=as_of,
         mme=dose,
         ltot=therapy,
-        risk=risk(facts, policy, dose, together, as_of, records),
+        risk=risk(facts, policy, dose, together, as_of, records, stock, urine),
         exclusions=exclusions(facts, policy, as_of),
         overlaps=together,
         records=tuple(sorted(records)),
+        stock=stock,
+        judged=urine,
     )
     return Evaluation(
         patient=facts.person.id,

@@ -69,8 +69,21 @@ def taken_opioid(drug: DrugFact) -> bool:
     return drug.is_opioid and drug.category not in _NOT_TAKEN_AT_HOME
 
 
-def laid_out(facts: Facts, policy: Policy, as_of: date, wanted: Callable[[DrugFact], bool]) -> Timeline:
-    """The supplies of the wanted drugs, early fills laid end to end."""
+def whole_stock(facts: Facts, policy: Policy, as_of: date) -> Timeline:
+    """Every tracked drug of the chart laid out once; rules take from it what concerns them."""
+    return laid_out(facts, policy, as_of, lambda drug: bool(drug.classes))
+
+
+def laid_out(
+    facts: Facts,
+    policy: Policy,
+    as_of: date,
+    wanted: Callable[[DrugFact], bool],
+    stock: Timeline | None = None,
+) -> Timeline:
+    """The supplies of the wanted drugs, early fills laid end to end; taken from `stock` where that is at hand."""
+    if stock is not None:
+        return stock.only(wanted)
     return lay_out(supplies(facts, wanted, as_of.toordinal()), policy.ltot.carry_cap_days)
 
 
@@ -89,8 +102,15 @@ class _Use:
         return bool(self.days or self.open or self.reported)
 
 
-def _use(facts: Facts, policy: Policy, as_of: date, days: range, wanted: Callable[[DrugFact], bool]) -> _Use:
-    timeline = laid_out(facts, policy, as_of, wanted)
+def _use(
+    facts: Facts,
+    policy: Policy,
+    stock: Timeline,
+    as_of: date,
+    days: range,
+    wanted: Callable[[DrugFact], bool],
+) -> _Use:
+    timeline = stock.only(wanted)
     undated = [s for s in timeline.unknown if not s.filled and s.status in _IN_USE]
     oldest = as_of.toordinal() - policy.mme.stale_after_days
     reported = tuple(o for o in facts.orders if o.reported and o.status in {"active", ""} and wanted(o.drug))
@@ -103,16 +123,17 @@ def _use(facts: Facts, policy: Policy, as_of: date, days: range, wanted: Callabl
     )
 
 
-def overlaps(facts: Facts, policy: Policy, as_of: date) -> tuple[Overlap, ...]:
+def overlaps(facts: Facts, policy: Policy, as_of: date, stock: Timeline | None = None) -> tuple[Overlap, ...]:
     """Every class of sedating drug in supply together with an opioid within the policy's look-back."""
     window = policy.number("G14", "lookback_days")
     days = range(as_of.toordinal() - window + 1, as_of.toordinal() + 1)
-    opioid = _use(facts, policy, as_of, days, taken_opioid)
+    stock = stock or whole_stock(facts, policy, as_of)
+    opioid = _use(facts, policy, stock, as_of, days, taken_opioid)
     if not opioid.present and not opioid.stale:
         return ()
     found: list[Overlap] = []
     for kind in (*SEDATIVES, *LESS_SEDATING):
-        drug = _use(facts, policy, as_of, days, lambda drug, kind=kind: sedating_class(drug) == kind)
+        drug = _use(facts, policy, stock, as_of, days, lambda drug, kind=kind: sedating_class(drug) == kind)
         one = _overlap(kind, opioid, drug, days)
         found += [one] if one is not None else []
     return tuple(found)

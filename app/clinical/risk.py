@@ -17,6 +17,7 @@ from app.clinical.policy import Policy
 from app.clinical.records import Record, RecordKind
 from app.clinical.refills import early_fills, many_prescribers
 from app.clinical.scores import GAD7, ORT, PCPTSD5, PHQ9, newest_score, ort_band
+from app.clinical.timeline import Timeline
 from app.clinical.udt import Analyte, analytes, is_result
 from app.clinical.words import amount, counted, day, joined
 from fhir_mappings.facts import Facts, Problem
@@ -42,17 +43,21 @@ def risk(
     overlaps: Sequence[Overlap],
     as_of: date,
     records: Sequence[Record] = (),
+    stock: Timeline | None = None,
+    urine: Sequence[Analyte] | None = None,
 ) -> Risk:
     """The tier with every reason.  A tier confirmed by a clinician within its interval goes before the computed one."""
     tests = [
-        one for one in analytes(facts, policy, as_of) if one.unexpected and one.when > add_months(as_of, -12)
+        one
+        for one in (urine if urine is not None else analytes(facts, policy, as_of))
+        if one.unexpected and one.when > add_months(as_of, -12)
     ]
     high = [
         *_dose(mme, policy, high=True),
         *(f"benzodiazepine: {o.text}" for o in overlaps if o.kind == "benzodiazepine" and o.now),
         *_high_conditions(facts, as_of),
         *_ort(facts, as_of, "high"),
-        *_refill_pattern(facts, policy, as_of),
+        *_refill_pattern(facts, policy, as_of, stock),
     ]
     moderate = [
         *_dose(mme, policy, high=False),
@@ -157,13 +162,13 @@ def _unexpected(tests: Sequence[Analyte]) -> list[str]:
     return [f"unexpected urine drug test on {day(max(one.when for one in tests))}"] if tests else []
 
 
-def _refill_pattern(facts: Facts, policy: Policy, as_of: date) -> list[str]:
-    early = early_fills(facts, policy, as_of)
+def _refill_pattern(facts: Facts, policy: Policy, as_of: date, stock: Timeline | None) -> list[str]:
+    early = early_fills(facts, policy, as_of, stock)
     found: list[str] = []
     if len(early) >= policy.number("G21", "pattern"):
         within = policy.number("G21", "within_days")
         found.append(f"{counted(len(early), 'early fill')} in {within} days")
-    many = many_prescribers(facts, policy, as_of)
+    many = many_prescribers(facts, policy, as_of, stock)
     if many.both:
         found.append(many.text)
     return found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.clinical.supply import Supply, moved
+from fhir_mappings.facts import DrugFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,14 @@ class Timeline:
     covering: tuple[Supply, ...]
     unknown: tuple[Supply, ...]
     replaced: tuple[Supply, ...] = ()
+
+    def only(self, wanted: Callable[[DrugFact], bool]) -> Timeline:
+        """The part that concerns the wanted drugs: each ingredient and release is laid out for itself."""
+        return Timeline(
+            tuple(s for s in self.covering if wanted(s.drug)),
+            tuple(s for s in self.unknown if wanted(s.drug)),
+            tuple(s for s in self.replaced if wanted(s.drug)),
+        )
 
 
 def lay_out(supplies: Iterable[Supply], carry_cap: int) -> Timeline:

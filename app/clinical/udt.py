@@ -137,11 +137,11 @@ def is_result(result: Result) -> bool:
     return "udt" in result.elements and result.valid and not (_NO_RESULT - {"type:panel"}) & result.elements
 
 
-def analytes(facts: Facts, policy: Policy, as_of: date) -> tuple[Analyte, ...]:
+def analytes(facts: Facts, policy: Policy, as_of: date, stock: Timeline | None = None) -> tuple[Analyte, ...]:
     """Every analyte with a date up to `as_of`, oldest first; analytes no rule knows are left out."""
     found: list[Analyte] = []
     supplied: dict[date, tuple[DrugFact, ...]] = {}
-    laid = laid_out(facts, policy, as_of, _wanted)
+    laid = laid_out(facts, policy, as_of, _wanted, stock)
     for result in facts.results:
         assay = _assay_of(result)
         if assay is None or result.when is None or result.when > as_of or not is_result(result):

@@ -11,6 +11,8 @@ from app.clinical.evaluation import Colour, Evidence, Exclusion, Gap, Ltot, Ltot
 from app.clinical.overlaps import Overlap
 from app.clinical.policy import Policy
 from app.clinical.records import Record, RecordKind
+from app.clinical.timeline import Timeline
+from app.clinical.udt import Analyte, analytes
 from app.clinical.words import counted, day, joined
 from fhir_mappings.facts import Facts
 
@@ -20,7 +22,10 @@ _OPEN_FLAGS = frozenset({"stale_order", "reported_opioid"})
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One patient on one day, with what has been derived before the rules run."""
+    """One patient on one day, with what has been derived before the rules run.
+
+    stock: every tracked drug laid out, and judged: the urine tests, where they are at hand.
+    """
 
     facts: Facts
     policy: Policy
@@ -31,6 +36,15 @@ class Case:
     exclusions: tuple[Exclusion, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
     records: tuple[Record, ...] = ()
+    stock: Timeline | None = None
+    judged: tuple[Analyte, ...] | None = None
+
+    @property
+    def urine(self) -> tuple[Analyte, ...]:
+        """The urine drug test analytes, judged against what was in supply."""
+        if self.judged is not None:
+            return self.judged
+        return analytes(self.facts, self.policy, self.as_of, self.stock)
 
     def noted(self, kind: RecordKind, gap: str = "") -> Record | None:
         """The newest record of a kind for a rule, up to `as_of`."""

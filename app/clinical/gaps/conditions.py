@@ -42,7 +42,7 @@ def _treatment(case: Case) -> Evidence | None:
     def wanted(drug: DrugFact) -> bool:
         return "moud" in drug.classes or drug.is_opioid
 
-    laid = laid_out(case.facts, case.policy, case.as_of, wanted)
+    laid = laid_out(case.facts, case.policy, case.as_of, wanted, case.stock)
     found = [s for s in laid.covering if s.last >= first]
     found += [s for s in laid.unknown if s.start >= first or s.status == "active"]
     treated = [

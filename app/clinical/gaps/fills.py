@@ -38,7 +38,7 @@ def _reviewed_since(case: Case, gap: str, when: date) -> Evidence | None:
 )
 def early_refills(case: Case) -> Finding:
     """Counted after the stock carried over; a noted reason settles it."""
-    found = early_fills(case.facts, case.policy, case.as_of)
+    found = early_fills(case.facts, case.policy, case.as_of, case.stock)
     evidence = [
         Evidence("fill", f"{one.drug}, {counted(one.days_early, 'day')} early", (one.ref,), one.when)
         for one in found
@@ -74,7 +74,7 @@ def _pairs(case: Case) -> list[_Pair]:
     numbers = case.policy.gaps["G22"].numbers
     today = case.as_of.toordinal()
     first = today - numbers["lookback_days"] + 1
-    laid = laid_out(case.facts, case.policy, case.as_of, is_opioid)
+    laid = laid_out(case.facts, case.policy, case.as_of, is_opioid, case.stock)
     near = [s for s in laid.covering if counts_for_therapy(s) and s.last >= first and s.prescriber]
     found: list[_Pair] = []
     for one, other in combinations(near, 2):
@@ -137,7 +137,7 @@ def overlapping_opioids(case: Case) -> Finding:
 )
 def several_prescribers(case: Case) -> Finding:
     """The chart alone shows its own prescribers: without PDMP data the others cannot be ruled out."""
-    found = many_prescribers(case.facts, case.policy, case.as_of)
+    found = many_prescribers(case.facts, case.policy, case.as_of, case.stock)
     evidence = Evidence("prescribers", found.text, found.refs, case.as_of)
     outside = len(found.outside) >= case.policy.number("G23", "outside_prescribers")
     reviewed = case.noted(RecordKind.REVIEW, "G23")
@@ -185,7 +185,7 @@ def pill_count(case: Case) -> Finding:
 def supply_length(case: Case) -> Finding:
     """The newest supply whose days are recorded."""
     limit = case.policy.number("G42", "supply_days")
-    laid = laid_out(case.facts, case.policy, case.as_of, is_opioid)
+    laid = laid_out(case.facts, case.policy, case.as_of, is_opioid, case.stock)
     known = [s for s in laid.covering if s.recorded_days is not None and counts_for_therapy(s)]
     if not known:
         doubt = unproven(case.facts, ORDERS)

@@ -22,7 +22,7 @@ from app.clinical.gaps.sources import RESULTS, is_request
 from app.clinical.gaps.timed import Activity, Done, timed
 from app.clinical.months import add_months
 from app.clinical.records import RecordKind
-from app.clinical.udt import Analyte, Outcome, analytes, is_result
+from app.clinical.udt import Analyte, Outcome, is_result
 from app.clinical.words import day, joined
 
 _ALSO = ("DiagnosticReport",)
@@ -96,7 +96,7 @@ def urine_unexpected(case: Case) -> Finding:
 
 def _results(case: Case) -> Finding:
     start = add_months(case.as_of, -case.policy.number("G04", "lookback_months"))
-    found = [one for one in analytes(case.facts, case.policy, case.as_of) if one.when > start]
+    found = [one for one in case.urine if one.when > start]
     reviewed = case.noted(RecordKind.REVIEW, "G04")
     odd = [one for one in found if one.unexpected and not _settled(one, found)]
     if odd:
