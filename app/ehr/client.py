@@ -172,7 +172,10 @@ class FhirClient:
             return Problem.of(ProblemCode.NOT_SIGNED_IN)
         except _TooLargeError:
             return Problem.of(ProblemCode.TOO_LARGE)
-        except (httpx2.ReadTimeout, httpx2.WriteTimeout, TimeoutError):
+        except TimeoutError:
+            # The deadline of the whole pull, perhaps spent in our own queue: it says nothing about the server.
+            return Problem.of(ProblemCode.TIMEOUT)
+        except (httpx2.ReadTimeout, httpx2.WriteTimeout):
             # Not asked again: a slow server gets slower by being asked twice.
             self._server.failed(self._clock())
             return Problem.of(ProblemCode.TIMEOUT)
@@ -182,7 +185,9 @@ class FhirClient:
 
     async def _token(self, rejected: str | None) -> str:
         # Shielded: a refresh cut off half-way could lose the refresh token the EHR has just replaced.
-        return await asyncio.shield(asyncio.ensure_future(self._tokens(rejected=rejected)))
+        renewal = asyncio.ensure_future(self._tokens(rejected=rejected))
+        renewal.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(renewal)
 
     async def _send(self, url: str, token: str) -> _Reply:
         timeout = httpx2.Timeout(self._limits.read_seconds, connect=CONNECT_SECONDS)
