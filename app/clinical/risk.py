@@ -47,11 +47,9 @@ def risk(
     urine: Sequence[Analyte] | None = None,
 ) -> Risk:
     """The tier with every reason.  A tier confirmed by a clinician within its interval goes before the computed one."""
-    tests = [
-        one
-        for one in (urine if urine is not None else analytes(facts, policy, as_of))
-        if one.unexpected and one.when > add_months(as_of, -12)
-    ]
+    since = add_months(as_of, -12)
+    judged = urine if urine is not None else analytes(facts, policy, as_of)
+    tests = [one for one in judged if one.unexpected and one.when > since]
     high = [
         *_dose(mme, policy, high=True),
         *(f"benzodiazepine: {o.text}" for o in overlaps if o.kind == "benzodiazepine" and o.now),

@@ -57,7 +57,9 @@ def scores(facts: Facts, tool: Tool, as_of: date) -> list[Score]:
     """All valid totals up to `as_of`, oldest first: as recorded, or summed when every item of one day is there."""
     found: dict[date, Score] = {}
     items: dict[date, dict[str, tuple[Fraction, str]]] = {}
-    for result in sorted(facts.results, key=lambda r: (r.ref, sorted(r.elements))):
+    wanted = {tool.total, *tool.items}
+    mine = [result for result in facts.results if not wanted.isdisjoint(result.elements)]
+    for result in sorted(mine, key=lambda r: (r.ref, sorted(r.elements))):
         if not result.valid or result.value is None or result.when is None or result.when > as_of:
             continue
         for item in set(tool.items) & result.elements:
