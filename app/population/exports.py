@@ -21,6 +21,7 @@ from app.population.rows import SetAside, seconds
 
 EVERY = "*"
 MANIFESTS = ("export.json", "manifest.json")
+LOG = "log.ndjson"
 _NDJSON = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 _DELETED = re.compile(r"([A-Z][A-Za-z]+/[^/?#]+)(?:/_history/[^/]*)?$")
 _TYPE = re.compile(
@@ -61,6 +62,7 @@ class _State(msgspec.Struct):
     stage: str = ""
     transaction_time: str | None = None
     config: dict[str, object] = {}
+    batches_left: list[int] = []
     files: list[_File] = []
     unread: list[_Unread] = []
 
@@ -80,6 +82,7 @@ class _Deletions(msgspec.Struct):
 
 class _Issue(msgspec.Struct):
     severity: str = ""
+    code: str = ""
 
 
 class _Outcome(msgspec.Struct):
@@ -88,6 +91,7 @@ class _Outcome(msgspec.Struct):
 
 _DELETIONS = msgspec.json.Decoder(_Deletions)
 _OUTCOME = msgspec.json.Decoder(_Outcome)
+_WITHHELD = frozenset({"suppressed", "forbidden", "security"})
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -159,6 +163,8 @@ def inputs_in(path: Path) -> Inputs:
         if one.name in MANIFESTS and folder not in found.exports:
             found.exports[folder] = _read_manifest(one, folder)
     for name, one in sorted(names.items()):
+        if one.name == LOG:
+            continue
         if is_ndjson(name):
             found.files[name] = one
         elif one.suffix.lower() == ".json" and one.name not in {*MANIFESTS, "run.json"}:
@@ -183,7 +189,9 @@ def _read_manifest(path: Path, name: str) -> Export:
 def _of_state(state: _State, name: str) -> Export:
     export = Export(name, seconds(state.transaction_time or ""), bool(state.config.get("since")))
     export.unread = [(one.patient, one.kind) for one in state.unread]
-    if state.stage != "complete":
+    # A crawl that read every patient names what it could not read of each; the rest is as good as complete.
+    through = state.stage == "crawling" and bool(state.files) and not state.batches_left
+    if state.stage != "complete" and not through:
         export.lacking[EVERY] = "the export was not finished"
     for file in state.files:
         if file.section == "deleted":
@@ -285,10 +293,13 @@ def _deletion(line: bytes, export: Export, found: Inputs) -> None:
 
 
 def _error(line: bytes, export: Export, found: Inputs) -> None:  # noqa: ARG001 - one shape with _deletion
-    """Errors that name a type concern that type, others all; warnings and remarks lose nothing."""
-    if any(issue.severity in {"error", "fatal"} for issue in _OUTCOME.decode(line).issue):
+    """Errors, and what was withheld from this client, concern the type they name, or all; remarks lose nothing."""
+    issues = _OUTCOME.decode(line).issue
+    failed = any(issue.severity in {"error", "fatal"} for issue in issues)
+    if failed or any(issue.code in _WITHHELD for issue in issues):
         kinds = {kind.decode() for kind in _TYPE.findall(line)} or {EVERY}
-        export.lacking.update(dict.fromkeys(kinds, "the server reported an error"))
+        why = "the server reported an error" if failed else "the server withheld part of it"
+        export.lacking.update(dict.fromkeys(kinds, why))
 
 
 def _lines(path: Path) -> Iterator[bytes]:

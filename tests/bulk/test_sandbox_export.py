@@ -12,6 +12,7 @@ import pytest
 from app.ehr.backend import BackendTokenProvider
 from app.ehr.bulk import ExportConfig, ExportResult, Level, resume, run_export
 from app.ehr.vendors import system_scopes, vendor_profile
+from app.population.exports import inputs_in
 from app.sandbox.bulk_jobs import BulkOptions
 from app.sandbox.config import SandboxClient
 from app.sandbox.faults import Fault
@@ -343,3 +344,43 @@ async def test_the_backend_client_signs_for_each_token_and_renews_it_while_waiti
     result = await ehr.run()
     assert result.complete, result
     assert sum(ehr.time.slept) >= 2000
+
+
+async def test_a_population_run_reads_the_data_and_nothing_else_of_the_folder(
+    population: Callable[..., Population],
+) -> None:
+    ehr = population("generic", faults=[Fault("deleted_file", "$status")])
+    assert (await ehr.run()).complete
+    inputs = inputs_in(ehr.folder)
+    assert set(inputs.files) == {path.name for path in ehr.folder.glob("[A-Z]*.ndjson")}
+    assert set(inputs.deleted) == {"MedicationRequest/deleted-order"}
+    assert [export.lacking for export in inputs.exports.values()] == [{}]
+
+
+async def test_a_population_run_knows_which_charts_a_crawl_left_incomplete(
+    population: Callable[..., Population],
+) -> None:
+    ehr = population("generic")
+    patients = tuple(card.id for card in ehr.ehr.site.cards)[:3]
+    ehr.ehr.site.faults.add(Fault("500", "Observation", patients[1]))
+    await ehr.run(crawl=True, patients=patients, group=None, level=Level.PATIENT)
+    (export,) = inputs_in(ehr.folder).exports.values()
+    assert (export.lacking, export.unread) == ({}, [(patients[1], "Observation")])
+
+
+async def test_a_population_run_trusts_no_unfinished_export(population: Callable[..., Population]) -> None:
+    ehr = population("generic", faults=[Fault("html_404", "$file")])
+    await ehr.run()
+    (export,) = inputs_in(ehr.folder).exports.values()
+    assert export.lacking["*"] == "the export was not finished"
+
+
+async def test_a_type_withheld_from_the_export_is_lacking_in_a_population_run(
+    population: Callable[..., Population],
+) -> None:
+    ehr = population("generic", withheld=["Observation"])
+    result = await ehr.run(types=("Patient", "MedicationRequest", "Observation"))
+    assert result.complete
+    assert result.warnings == ("the EHR reported: suppressed (1 times)",)
+    (export,) = inputs_in(ehr.folder).exports.values()
+    assert export.lacking == {"Observation": "the server withheld part of it"}
