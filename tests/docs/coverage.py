@@ -26,8 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared/data"
 FAR = date(2199, 12, 31)
 INTRODUCTION = (
-    "Written by `make docs`. Each order is judged on its own first day. Orders set apart are shown but belong into no",
-    "sum: hospital drugs, drugs for opioid use disorder, buprenorphine, cough medicines, reported and cancelled orders.",
+    "Written by `make docs`. Each order is judged on its own first day. Orders set apart are shown but belong",
+    "into no sum: hospital drugs, drugs for opioid use disorder, buprenorphine, cough medicines, reported and",
+    "cancelled orders.",
     "Last column: outpatient orders with any dose information that were counted, or refused with a named reason.",
 )
 METHODS = ("quantity", "sig", "free_text", "patch")
