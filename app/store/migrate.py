@@ -73,6 +73,27 @@ def _grant(engine: Engine, role: str) -> None:
         connection.execute(text(f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {quoted}"))
 
 
+def role_problem(engine: Engine) -> str | None:
+    """What the connected role may do that the service should not be able to; None when there is nothing.
+
+    On SQLite there are no roles. Raises StoreUnavailableError.
+    """
+    if engine.dialect.name != "postgresql":
+        return None
+    try:
+        with engine.connect() as connection:
+            unbound = connection.execute(
+                text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+            ).scalar_one()
+            changes = connection.execute(text("SELECT has_table_privilege('audit', 'UPDATE, DELETE')"))
+            may_change = changes.scalar_one()
+    except (OperationalError, InterfaceError):
+        raise StoreUnavailableError from None
+    if unbound:
+        return "the role is not bound by row-level security"
+    return "the role may change the access log" if may_change else None
+
+
 def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 

@@ -29,6 +29,7 @@ async def test_a_rotation_during_an_open_session_is_not_noticed(world: World) ->
     browser = world.browser()
     address = await browser.open()
     former = keys.active().kid
+    world.clock.pass_by(minutes=1)
     following, _ = keys.create(SigningAlgorithm.RS384, world.clock())
     assert await published(world) == [former, following]
     assert keys.active().kid == former

@@ -29,8 +29,10 @@ MATRIX: list[tuple[dict[str, str], bool]] = [
 
 @pytest.mark.parametrize(("headers", "allowed"), MATRIX)
 @pytest.mark.parametrize("path", ["keep", "end"])
-async def test_the_matrix_of_origins(world: World, headers: dict[str, str], path: str, allowed: bool) -> None:
-    browser = world.browser()
+async def test_the_matrix_of_origins(
+    shared_world: World, headers: dict[str, str], path: str, allowed: bool
+) -> None:
+    browser = shared_world.browser()
     address = await browser.open()
     answer = await browser.send("POST", f"{address}/{path}", **headers)
     assert (answer.status_code < 300) is allowed

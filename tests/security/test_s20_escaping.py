@@ -49,8 +49,8 @@ async def test_markup_in_every_shown_string_of_a_chart_stays_text(world: World, 
 
 
 @pytest.mark.parametrize("text", MARKUP)
-async def test_markup_in_an_errors_description_stays_text(world: World, text: str) -> None:
-    browser = world.browser()
+async def test_markup_in_an_errors_description_stays_text(shared_world: World, text: str) -> None:
+    browser = shared_world.browser()
     callback = await browser.authorize(await browser.begin())
     answer = await browser.get(changed(callback, error=text, error_description=text, code=None))
     assert answer.status_code == 403

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx2
 from fastapi.routing import APIRoute
 
@@ -42,6 +44,9 @@ async def visit(world: World) -> dict[str, httpx2.Response]:
         "whole": await browser.get(f"{address}?whole=1"),
         "print": await browser.get(f"{address}?print=1"),
         "json": await browser.get(f"{address}/content", accept="application/json"),
+    }
+    answers |= await _others(world, browser, address, {*answers, "POST /p/{launch_id}/end"})
+    answers |= {
         "POST /p/{launch_id}/end": await browser.send("POST", f"{address}/end", sec_fetch_site="same-origin"),
         "over": await browser.get(address),
         "no page": await browser.get("/nowhere"),
@@ -62,6 +67,19 @@ async def visit(world: World) -> dict[str, httpx2.Response]:
 
 def _raises(request: httpx2.Request) -> None:
     raise RuntimeError("canary in an exception")
+
+
+async def _others(
+    world: World, browser: Browser, address: str, known: set[str]
+) -> dict[str, httpx2.Response]:
+    """Routes nobody listed above, asked with made-up parameters."""
+    answers: dict[str, httpx2.Response] = {}
+    for method, path in sorted(routes(world)):
+        name = f"{method} {path}"
+        if name not in known:
+            asked = re.sub(r"\{[^}]+\}", "x", path.replace("/p/{launch_id}", address))
+            answers[name] = await browser.send(method, asked, sec_fetch_site="same-origin")
+    return answers
 
 
 async def _callback(browser: Browser) -> httpx2.Response:

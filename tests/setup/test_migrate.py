@@ -31,6 +31,12 @@ def test_the_service_role_sets_up_tenants_but_cannot_change_the_access_log(
     monkeypatch.setenv("LTOT_DATABASE_URL", postgres_cluster.service_url(name))
     assert ltot(*ADD).exit_code == 0
     assert ltot("audit", "verify").exit_code == 0
+    ltot(*ADD, "--issuer", "https://nowhere.invalid/fhir", "--replace")
+    assert "ok           database" in ltot("doctor", "north").out
+    monkeypatch.setenv("LTOT_DATABASE_URL", postgres_cluster.admin_url(name))
+    warned = ltot("doctor", "north").out
+    assert "warning      database: the role is not bound by row-level security" in warned
+    assert "ltot migrate --grant-to" in warned
     with (
         psycopg.connect(postgres_cluster.service_url(name)) as connection,
         pytest.raises(psycopg.errors.InsufficientPrivilege),

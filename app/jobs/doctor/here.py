@@ -11,7 +11,7 @@ from app.jobs.doctor.findings import Finding, failed, ok, warning
 from app.jobs.doctor.subject import Subject
 from app.jobs.policies import load_policy
 from app.settings import LOOPBACK_HOSTS
-from app.store.migrate import is_current
+from app.store.migrate import is_current, role_problem
 from app.store.tenants import AuthMethod
 from smart_launch.keys import KeyState
 
@@ -28,12 +28,16 @@ def examine_here(subject: Subject) -> Iterable[Finding]:
 
 
 def _database(subject: Subject) -> Finding:
+    engine = subject.set_up.store.engine
     try:
-        current = is_current(subject.set_up.store.engine)
+        current, problem = is_current(engine), role_problem(engine)
     except LtotError as error:
         return failed("database", "it does not answer", code=error.entry.code)
     if not current:
         return failed("database", "it is of another version", code="LT-602")
+    if problem is not None:
+        fix = "Serve with a plain role of its own: `ltot migrate --grant-to ROLE`, then its address."
+        return warning("database", problem, fix)
     return ok("database", "it answers and is of this version")
 
 
