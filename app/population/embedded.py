@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing as mp
 import os
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -113,6 +114,8 @@ _worker: Worker | None = None
 def _start(folder: Path, task: Task) -> None:
     """Prepare a process of the pool; it ends with its parent, also when that is killed."""
     global _worker  # noqa: PLW0603 - how a pool's process keeps something from task to task
+    # Where pandas is installed, pyarrow would import it for nothing: more than a second in every process.
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     _worker = Worker(folder, task)
     if (parent := mp.parent_process()) is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
