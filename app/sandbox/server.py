@@ -115,9 +115,6 @@ def _content(
     if not data.is_dir():
         raise ValueError("the data folder does not exist; give the path of a folder of FHIR files")
     loaded, problems = load_folder(data)
-    cards = [
-        PatientCard(item["id"], human_name(item), "From the data folder")
-        for item in loaded
-        if item["resourceType"] == "Patient"
-    ]
+    people = {item["id"]: item for item in loaded if item["resourceType"] == "Patient"}
+    cards = [PatientCard(key, human_name(item), "From the data folder") for key, item in people.items()]
     return [*practitioners(flavour), *loaded], cards, problems, []
