@@ -206,13 +206,25 @@ def apply(one: Rule, case: Case) -> Gap | None:
 
 
 def _checked(one: Rule, case: Case) -> Finding:
-    """The finding, saying so where it is not certain that the rule concerns this person."""
+    """The finding, saying so where it is not certain that the rule concerns this person.
+
+    Where not even an opioid is known to be in use, what would be due is not held against anyone: it cannot be told.
+    """
     finding = one.check(case)
+    doubt = _doubt(one, case)
+    if doubt is None:
+        return finding
+    if case.opioid_in_use is None and finding.status in (Status.OVERDUE, Status.DUE_SOON) and not one.safety:
+        finding = replace(finding, status=Status.UNKNOWN, colour=Colour.GREY)
+    return finding.also(Evidence("scope", doubt))
+
+
+def _doubt(one: Rule, case: Case) -> str | None:
     if one.scope is Scope.LTOT and case.on_therapy is None:
-        return finding.also(Evidence("scope", "whether this is long-term opioid therapy cannot be told"))
+        return "whether this is long-term opioid therapy cannot be told"
     if one.scope is Scope.OPIOID and case.opioid_in_use is None:
-        return finding.also(Evidence("scope", "whether an opioid is in use cannot be told"))
-    return finding
+        return "whether an opioid is in use cannot be told"
+    return None
 
 
 def _outside_scope(one: Rule, case: Case) -> Finding | None:
