@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import charts, inspect, population, service, setup
+from app.cli import charts, inspect, population, registry, service, setup
 from app.errors import LtotError
 
 cli = typer.Typer(
@@ -19,6 +19,7 @@ cli = typer.Typer(
 )
 charts.add_to(cli)
 population.add_to(cli)
+registry.add_to(cli)
 service.add_to(cli)
 inspect.add_to(cli)
 setup.add_to(cli)

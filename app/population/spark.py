@@ -72,6 +72,7 @@ def _session() -> SparkSession:
     )
     if submitted or SparkSession.getActiveSession() is not None:
         return SparkSession.builder.appName(_NAME).getOrCreate()
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
         raise LtotError("LT-508", "Spark needs Java 17 or later.")
     builder = SparkSession.builder.appName(_NAME).master("local[*]")

@@ -1,9 +1,19 @@
 """The tables. Times are UTC; sealed columns open only through the key ring; hashes are keyed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -208,3 +218,88 @@ class WriteBackRow(TenantOwned, Base):
     record_id: Mapped[str] = mapped_column(String(64))
     sealed_outcome: Mapped[str] = mapped_column(String(8192))
     at: Mapped[datetime]
+
+
+class Millionths(TypeDecorator[Decimal]):
+    """An exact number with six decimals, kept as a whole number on every database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else int(value.scaleb(6))
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
+        return None if value is None else Decimal(value).scaleb(-6)
+
+
+class RunRow(TenantOwned, Base):
+    """One evaluation of a whole export; loaded once, never changed.  record: its `run.json`."""
+
+    __tablename__ = "registry_runs"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        Index("ix_registry_runs_newest", "tenant_id", "as_of", "loaded_at"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    as_of: Mapped[date]
+    status: Mapped[str] = mapped_column(String(16))
+    record: Mapped[Json]
+    loaded_at: Mapped[datetime]
+
+
+class RegistryRow(TenantOwned, Base):
+    """One patient in one run.  The patient's id and the evaluation are sealed; nothing else names the patient."""
+
+    __tablename__ = "registry_evaluations"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "run_id"], ["registry_runs.tenant_id", "registry_runs.id"]),
+        Index("ix_registry_evaluations_patient", "tenant_id", "patient_hash"),
+        Index("ix_registry_evaluations_list", "tenant_id", "run_id", "ltot", "mme"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    run_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    patient_hash: Mapped[str] = mapped_column(String(64))
+    sealed_patient: Mapped[str] = mapped_column(String(1024))
+    ltot: Mapped[str] = mapped_column(String(16))
+    ltot_state: Mapped[str] = mapped_column(String(32))
+    ltot_since: Mapped[date | None]
+    covered_days_90: Mapped[int]
+    mme: Mapped[Decimal | None] = mapped_column(Millionths())
+    mme_complete: Mapped[bool]
+    mme_avg_90: Mapped[Decimal | None] = mapped_column(Millionths())
+    exclusions: Mapped[Json]
+    risk_tier: Mapped[str] = mapped_column(String(16))
+    prescriber: Mapped[str | None]
+    gaps_overdue: Mapped[int]
+    gaps_due_soon: Mapped[int]
+    gaps_unknown: Mapped[int]
+    sealed_evaluation: Mapped[str] = mapped_column(String())
+
+
+class RegistryGapRow(TenantOwned, Base):
+    """One care gap of one patient in one run."""
+
+    __tablename__ = "registry_gaps"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "run_id", "number"],
+            [
+                "registry_evaluations.tenant_id",
+                "registry_evaluations.run_id",
+                "registry_evaluations.number",
+            ],
+        ),
+        Index("ix_registry_gaps_status", "tenant_id", "run_id", "gap", "status"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    run_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    gap: Mapped[str] = mapped_column(String(16), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16))
+    due: Mapped[date | None]

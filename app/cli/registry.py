@@ -1,0 +1,146 @@
+"""`ltot registry`: what runs over whole exports found, loaded, listed, counted and written as files."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.errors import LtotError
+
+if TYPE_CHECKING:
+    from app.jobs.tenants import SetUp
+    from app.store.registry import Filters
+
+registry_cli = typer.Typer(help="The clinic's list of people on opioids.", no_args_is_help=True)
+
+TenantOption = Annotated[str | None, typer.Option("--tenant", help="needed where there are several tenants")]
+RunOption = Annotated[str | None, typer.Option("--run", help="id of a run; the newest by default")]
+Ltot = Annotated[str | None, typer.Option("--ltot", metavar="yes|no|cannot_tell")]
+MmeBand = Annotated[str | None, typer.Option("--mme", metavar="0|1-49|50-89|90+|unknown", help="MME a day")]
+GapOption = Annotated[str | None, typer.Option("--gap", help="a care gap that is open, such as G13")]
+GapStatus = Annotated[
+    str | None, typer.Option("--status", help="of the gap: overdue, due_soon, unknown, met ...")
+]
+Prescriber = Annotated[str | None, typer.Option("--prescriber", help="as the list shows the prescriber")]
+
+
+@registry_cli.command("load")
+def registry_load(
+    folder: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="written by `ltot population evaluate`")],
+    tenant: TenantOption = None,
+) -> None:
+    """Load a run, whole or not at all; loading it again changes nothing."""
+    from app.jobs.registry import load_run
+    from app.store.registry import Registry
+
+    with _opened(tenant) as (set_up, tenant_id):
+        run, loaded = load_run(Registry(set_up.store, tenant_id), folder, datetime.now(UTC))
+    print(f"{run.id}  {run.as_of}  {run.status}  {'loaded' if loaded else 'was loaded before'}")
+
+
+@registry_cli.command("list")
+def registry_list(
+    tenant: TenantOption = None,
+    run: RunOption = None,
+    ltot: Ltot = None,
+    mme: MmeBand = None,
+    gap: GapOption = None,
+    status: GapStatus = None,
+    prescriber: Prescriber = None,
+) -> None:
+    """List patients, most overdue care gaps first: patient, LtOT, MME, overdue, due soon, unknown, prescriber."""
+    from app.jobs.registry import as_line, list_patients
+
+    filters = _filters(ltot, mme, gap, status, prescriber)
+    with _opened(tenant) as (set_up, tenant_id):
+        found = list_patients(
+            set_up.store,
+            tenant_id,
+            run,
+            filters,
+            action="registry.list",
+            actor=_actor(),
+            now=datetime.now(UTC),
+        )
+    for entry in found.entries:
+        print(as_line(entry))
+
+
+@registry_cli.command("export")
+def registry_export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="ends in .csv, .xlsx or .parquet")],
+    tenant: TenantOption = None,
+    run: RunOption = None,
+    ltot: Ltot = None,
+    mme: MmeBand = None,
+    gap: GapOption = None,
+    status: GapStatus = None,
+    prescriber: Prescriber = None,
+) -> None:
+    """Write a list as a file."""
+    from app.jobs.registry import list_patients
+    from app.jobs.registry_files import write_list
+
+    filters = _filters(ltot, mme, gap, status, prescriber)
+    with _opened(tenant) as (set_up, tenant_id):
+        found = list_patients(
+            set_up.store,
+            tenant_id,
+            run,
+            filters,
+            action="registry.export",
+            actor=_actor(),
+            now=datetime.now(UTC),
+        )
+    write_list(file, found.run, found.entries)
+    print(f"{len(found.entries)} patients of run {found.run.id}, as of {found.run.as_of}")
+
+
+@registry_cli.command("measures")
+def registry_measures(tenant: TenantOption = None, run: RunOption = None) -> None:
+    """Count a run: measure, value, count.  Counts from 1 to 10 are withheld."""
+    from app.jobs.registry import measures, run_of
+    from app.store.registry import Registry
+
+    with _opened(tenant) as (set_up, tenant_id):
+        registry = Registry(set_up.store, tenant_id)
+        counted = measures(registry, run_of(registry, run))
+    for row in counted:
+        print("\t".join(row))
+
+
+@contextmanager
+def _opened(tenant: str | None) -> Iterator[tuple[SetUp, str]]:
+    """The set-up, and the tenant asked for or the only one.  Raises LT-601 and LT-607."""
+    from app.jobs.tenants import SetUp
+
+    with SetUp.opened(os.environ) as set_up:
+        known = [one.id for one in set_up.tenants.all()]
+        if tenant is None and len(known) != 1:
+            raise LtotError("LT-601", f"tenant: write --tenant with one of {', '.join(known) or 'none yet'}.")
+        if tenant is not None and tenant not in known:
+            raise LtotError("LT-607", f"It was {tenant}.")
+        yield set_up, tenant or known[0]
+
+
+def _filters(
+    ltot: str | None, mme: str | None, gap: str | None, status: str | None, prescriber: str | None
+) -> Filters:
+    from app.jobs.registry import filters_of
+
+    return filters_of(ltot=ltot, mme=mme, gap=gap, status=status, prescriber=prescriber)
+
+
+def _actor() -> str:
+    return f"operator {getpass.getuser()}"
+
+
+def add_to(cli: typer.Typer) -> None:
+    cli.add_typer(registry_cli, name="registry")

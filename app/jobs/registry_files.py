@@ -1,0 +1,160 @@
+"""Lists as files for a clinic: `.csv`, `.xlsx` and `.parquet`."""
+
+from __future__ import annotations
+
+import csv
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xlsxwriter
+from xlsxwriter.worksheet import Worksheet
+
+from app.errors import LtotError
+from app.jobs.registry import shown_mme
+from app.store.registry import RegistryEntry, RunSummary
+
+Cell = str | int | Decimal | date | bool | None
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FILLS = {
+    "overdue": "#F8C9C4", "due_soon": "#FFE9A8", "met": "#CDEAC0",
+    "unknown": "#DDDDDD", "not_applicable": "#FFFFFF", "excluded": "#FFFFFF", "deferred": "#FFE9A8",
+}  # fmt: skip
+_WORDS = {"yes": "yes", "no": "no", "cannot_tell": "cannot tell"}
+COLUMNS = (
+    "patient", "long-term opioid therapy", "state", "since", "covered days of 90", "MME a day", "MME is complete",
+    "MME, mean of 90 days", "exclusions", "risk", "prescriber", "overdue", "due soon", "unknown",
+)  # fmt: skip
+
+
+def write_list(path: Path, run: RunSummary, entries: Sequence[RegistryEntry]) -> None:
+    """Write a list by the ending of `path`.  Raises LT-601 for another ending, LT-509 when it cannot be written."""
+    writers: dict[str, Callable[[Path, RunSummary, Sequence[RegistryEntry]], None]] = {
+        ".csv": _csv,
+        ".xlsx": _xlsx,
+        ".parquet": _parquet,
+    }
+    writer = writers.get(path.suffix.lower())
+    if writer is None:
+        raise LtotError("LT-601", "file: end its name in .csv, .xlsx or .parquet.")
+    try:
+        handle, name = tempfile.mkstemp(prefix=".list-", suffix=path.suffix.lower(), dir=path.parent)
+        os.close(handle)
+        try:
+            writer(Path(name), run, entries)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise LtotError("LT-509", f"{error.strerror or 'The file cannot be written'}.") from None
+
+
+def _gaps(entries: Sequence[RegistryEntry]) -> list[str]:
+    return sorted({gap for entry in entries for gap in entry.gaps})
+
+
+def _cells(entry: RegistryEntry) -> list[Cell]:
+    return [
+        entry.patient,
+        _WORDS[entry.ltot],
+        entry.ltot_state.replace("_", " "),
+        entry.ltot_since,
+        entry.covered_days_90,
+        shown_mme(entry.mme),
+        "yes" if entry.mme_complete else "at least",
+        shown_mme(entry.mme_avg_90),
+        ", ".join(entry.exclusions),
+        entry.risk_tier,
+        entry.prescriber,
+        entry.gaps_overdue,
+        entry.gaps_due_soon,
+        entry.gaps_unknown,
+    ]
+
+
+def _status(entry: RegistryEntry, gap: str) -> str:
+    return entry.gaps[gap][0].replace("_", " ") if gap in entry.gaps else ""
+
+
+def _csv(path: Path, run: RunSummary, entries: Sequence[RegistryEntry]) -> None:  # noqa: ARG001 - one shape
+    gaps = _gaps(entries)
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*COLUMNS, *gaps])
+        for entry in entries:
+            row = [*_cells(entry), *(_status(entry, gap) for gap in gaps)]
+            writer.writerow([_harmless(cell) for cell in row])
+
+
+def _harmless(cell: Cell) -> Cell:
+    """A text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_DANGEROUS) else cell
+
+
+def _xlsx(path: Path, run: RunSummary, entries: Sequence[RegistryEntry]) -> None:
+    gaps = _gaps(entries)
+    book = xlsxwriter.Workbook(path, {"strings_to_formulas": False, "strings_to_urls": False})
+    sheet = book.add_worksheet("list")
+    header = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
+    day, tenth = book.add_format({"num_format": "yyyy-mm-dd"}), book.add_format({"num_format": "0.0"})
+    fills = {status: book.add_format({"bg_color": colour}) for status, colour in _FILLS.items()}
+    sheet.write_row(0, 0, [*COLUMNS, *gaps], header)
+    for row, entry in enumerate(entries, 1):
+        for column, cell in enumerate(_cells(entry)):
+            if isinstance(cell, date):
+                sheet.write_datetime(row, column, datetime.combine(cell, time()), day)
+            elif isinstance(cell, Decimal):
+                sheet.write_number(row, column, float(cell), tenth)
+            elif isinstance(cell, int):
+                sheet.write_number(row, column, cell)
+            elif cell:
+                sheet.write_string(row, column, cell)
+        for column, gap in enumerate(gaps, len(COLUMNS)):
+            if gap in entry.gaps:
+                sheet.write_string(row, column, _status(entry, gap), fills[entry.gaps[gap][0]])
+    sheet.freeze_panes(1, 1)
+    sheet.autofilter(0, 0, max(len(entries), 1), len(COLUMNS) + len(gaps) - 1)
+    sheet.set_column(0, 0, 24)
+    sheet.set_column(1, len(COLUMNS) + len(gaps) - 1, 14)
+    _about(book.add_worksheet("about"), run)
+    book.close()
+
+
+def _about(sheet: Worksheet, run: RunSummary) -> None:
+    """What the list rests on, so that a printed copy can be traced."""
+    facts = [
+        ("run", run.id), ("as of", run.as_of.isoformat()), ("status", run.status),
+        *((name, str(value)) for name, value in sorted(run.record["versions"].items())),
+        *(("incomplete", reason) for reason in run.record["reasons"]),
+    ]  # fmt: skip
+    for row, fact in enumerate(facts):
+        sheet.write_row(row, 0, fact)
+
+
+def _parquet(path: Path, run: RunSummary, entries: Sequence[RegistryEntry]) -> None:
+    schema = pa.schema(
+        {
+            "run": pa.string(), "as_of": pa.date32(), "patient": pa.string(), "ltot": pa.string(),
+            "ltot_state": pa.string(), "ltot_since": pa.date32(), "covered_days_90": pa.int32(),
+            "mme": pa.decimal128(18, 6), "mme_complete": pa.bool_(), "mme_avg_90": pa.decimal128(18, 6),
+            "exclusions": pa.list_(pa.string()), "risk_tier": pa.string(), "prescriber": pa.string(),
+            "gaps": pa.map_(pa.string(), pa.string()),
+        }
+    )  # fmt: skip
+    plain = [name for name in schema.names if name not in {"run", "as_of", "exclusions", "gaps"}]
+    rows = [
+        {
+            "run": run.id,
+            "as_of": run.as_of,
+            "exclusions": list(entry.exclusions),
+            "gaps": [(gap, status) for gap, (status, _) in sorted(entry.gaps.items())],
+            **{name: getattr(entry, name) for name in plain},
+        }
+        for entry in entries
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path, compression="zstd")
