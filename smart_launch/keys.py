@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import cast
 
 from joserfc.errors import JoseError
@@ -89,6 +90,8 @@ def jwks_document(public_jwks: Iterable[dict[str, str | list[str]]]) -> dict[str
     return {"keys": keys}
 
 
+# Checking the primes of an RSA key takes a tenth of a second of processor, far more than signing with it.
+@lru_cache(maxsize=64)
 def _import(private_jwk: Secret, algorithm: SigningAlgorithm) -> RSAKey | ECKey:
     kind = RSAKey if algorithm is SigningAlgorithm.RS384 else ECKey
     try:

@@ -16,7 +16,9 @@ HttpClient = httpx2.AsyncClient
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 5.0
-_LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=40)
+# Each server's own slots bound what runs there.  One bound over all would let slow hospitals use up the
+# connections of the others.
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=40)
 
 
 class PublicAddressesOnly(httpcore2.AsyncNetworkBackend):

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from app.ehr.http import ehr_http_client
+from app.ehr.servers import REQUESTS_PER_SERVER
 
 
 @pytest.fixture
@@ -65,6 +66,33 @@ async def test_a_name_nobody_knows_is_a_failed_connection(monkeypatch: pytest.Mo
     async with ehr_http_client() as client:
         with pytest.raises(httpx2.ConnectError, match="resolved"):
             await client.get("https://ehr.example.org/")
+
+
+async def test_hospitals_that_hang_leave_connections_for_the_others(port: int) -> None:
+    """Five hospitals with every slot waiting for an answer; a launch at a sixth is answered at once."""
+    arrived: list[asyncio.StreamWriter] = []
+    four_full = asyncio.Event()
+
+    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.append(writer)
+        if len(arrived) == 4 * REQUESTS_PER_SERVER:
+            four_full.set()
+
+    hanging = await asyncio.start_server(hang, "127.0.0.1", 0, backlog=256)
+    address = f"http://localhost:{hanging.sockets[0].getsockname()[1]}/"
+    async with ehr_http_client({"localhost"}) as client, asyncio.TaskGroup() as group:
+        waiting = [group.create_task(client.get(address, timeout=60)) for _ in range(5 * REQUESTS_PER_SERVER)]
+        try:
+            await four_full.wait()
+            answer = await client.get(f"http://localhost:{port}/", timeout=httpx2.Timeout(10, pool=0.5))
+            assert answer.text == "ok"
+        finally:
+            for request in waiting:
+                request.cancel()
+    for writer in arrived:
+        writer.close()
+    hanging.close()
+    await hanging.wait_closed()
 
 
 async def test_redirects_are_not_followed() -> None:

@@ -3,10 +3,12 @@ themselves."""
 
 import json
 import pickle
+from datetime import UTC, datetime
 
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
+from smart_launch.client_auth import client_assertion
 from smart_launch.errors import KeyMaterialError, Reason
 from smart_launch.keys import SigningAlgorithm, SigningKey, jwks_document, load_signing_key, public_jwk
 from smart_launch.secret import Secret
@@ -34,6 +36,19 @@ def test_keys_are_named_by_their_thumbprint(rsa_key: SigningKey, ec_key: Signing
 def test_a_stored_key_is_the_same_key(rsa_key: SigningKey, ec_key: SigningKey) -> None:
     for key in (rsa_key, ec_key):
         assert load_signing_key(key.private_jwk, key.algorithm) == key
+
+
+def test_a_key_read_again_is_not_checked_again(rsa_key: SigningKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checking the primes takes longer than all else in a launch, and nothing else is served meanwhile."""
+    stored = rsa_key.private_jwk.reveal()
+    load_signing_key(Secret(stored), SigningAlgorithm.RS384)
+
+    def checked(*_: object, **__: object) -> RSAKey:
+        raise AssertionError("the key was imported again")
+
+    monkeypatch.setattr(RSAKey, "import_key", checked)
+    again = load_signing_key(Secret(stored), SigningAlgorithm.RS384)
+    assert client_assertion("client", "https://ehr.example.org/token", again, datetime.now(UTC)).reveal()
 
 
 @pytest.mark.parametrize("stored", ["not json", "{}", "[]", '{"kty": "oct", "k": "AAAA"}', '{"kty": "RSA"}'])
