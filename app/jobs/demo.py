@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 import uvicorn
@@ -34,6 +35,7 @@ from smart_launch.keys import SigningAlgorithm
 DEMO_TENANT = "sandbox"
 CLIENT_ID = "ltot-panel"
 BACKEND_CLIENT_ID = "ltot-backend"
+EVERYBODY_A_CLINICIAN: Mapping[str, tuple[str, ...]] = MappingProxyType({"clinician": ("*",)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,14 @@ def demo_settings(addresses: DemoAddresses, *, folder: Path | None = None, **mor
     return read_settings(environment)
 
 
-def register_demo_tenant(service: Service, addresses: DemoAddresses, *, vendor: str = "generic") -> Tenant:
+def register_demo_tenant(
+    service: Service,
+    addresses: DemoAddresses,
+    *,
+    vendor: str = "generic",
+    roles: Mapping[str, tuple[str, ...]] = EVERYBODY_A_CLINICIAN,
+    write_back: bool = False,
+) -> Tenant:
     """Migrate the database, add the sandbox as a tenant and give it a signing key."""
     upgrade(service.store.engine)
     tenant = Tenant(
@@ -92,7 +101,8 @@ def register_demo_tenant(service: Service, addresses: DemoAddresses, *, vendor: 
         vendor=vendor,
         backend_client_id=BACKEND_CLIENT_ID,
         frame_ancestors=(addresses.ehr,),
-        roles={"clinician": ("*",)},
+        roles=roles,
+        options={"write_back": write_back},
     )
     service.tenants.save(tenant, service.now())
     if not service.signing_keys(tenant.id).states():
@@ -145,14 +155,21 @@ def run_demo(
     flavour: str = "generic",
     data: Path | None = None,
     folder: Path | None = None,
+    roles: Mapping[str, tuple[str, ...]] = EVERYBODY_A_CLINICIAN,
+    write_back: bool = False,
+    scopes: tuple[str, ...] | None = None,
 ) -> Iterator[RunningDemo]:
-    """Both servers, from start to stop."""
+    """Both servers, from start to stop.
+
+    write_back: entries are also written to the sandbox.  scopes: what the panel is registered for there, None for
+    everything.
+    """
     service = Service.of(demo_settings(addresses, folder=folder))
-    register_demo_tenant(service, addresses, vendor=flavour)
+    register_demo_tenant(service, addresses, vendor=flavour, roles=roles, write_back=write_back)
     ehr = create_sandbox(
         base_url=addresses.ehr,
         clients=[
-            SandboxClient(CLIENT_ID, (service.redirect_uri,), jwks_url=addresses.jwks),
+            SandboxClient(CLIENT_ID, (service.redirect_uri,), jwks_url=addresses.jwks, scopes=scopes),
             SandboxClient(BACKEND_CLIENT_ID, jwks_url=addresses.jwks, backend=True),
         ],
         flavour=cast("Flavour", flavour),

@@ -10,16 +10,17 @@ from datetime import datetime
 import msgspec
 
 from app.clinical.as_json import as_json
-from app.clinical.evaluate import evaluate
 from app.clinical.evaluation import Evaluation
 from app.clinical.policy import Policy
 from app.ehr.chart import ChartPull, pull_chart
 from app.ehr.client import FhirClient
 from app.errors import LtotError
+from app.jobs.entries import Charted, own_entries, standing
 from app.jobs.service import Service, in_thread
 from app.jobs.tokens import LaunchTokens
 from app.store.audit import AuditEvent
 from app.store.launch import Launch
+from app.store.records import KeptEntry
 from app.store.tenants import Tenant
 from fhir_mappings.chart import map_chart
 from fhir_mappings.facts import Facts, Person
@@ -27,12 +28,17 @@ from fhir_mappings.facts import Facts, Person
 
 @dataclass(frozen=True, slots=True)
 class OpenedPanel:
-    """What the page shows: one evaluation, whose it is, and when (local time) the chart was read."""
+    """What the page shows: one evaluation, whose it is, and when (local time) the chart was read.
+
+    entries: what was recorded in visits and still stands.  reviewable: rules whose finding a review changes.
+    """
 
     evaluation: Evaluation
     person: Person
     policy: Policy
     read_at: datetime
+    entries: tuple[KeptEntry, ...]
+    reviewable: frozenset[str]
 
 
 async def open_panel(service: Service, tenant: Tenant, launch: Launch, cookie: str) -> OpenedPanel:
@@ -48,9 +54,11 @@ async def open_panel(service: Service, tenant: Tenant, launch: Launch, cookie: s
         launch.patient, pull.raw, terms=service.terms, sources=pull.sources, zone=service.settings.time_zone
     )
     _require_patient(facts)
-    evaluation = evaluate(facts, policy, service.terms, read_at.date())
+    kept = standing(await in_thread(service.records.of_patient, tenant.id, launch.patient))
+    chart = Charted(facts, policy, service.terms, read_at.date(), own_entries(kept, facts))
+    evaluation = chart.evaluation()
     await in_thread(service.audit.append, _event(tenant, launch, evaluation), service.now())
-    return OpenedPanel(evaluation, facts.person, policy, read_at)
+    return OpenedPanel(evaluation, facts.person, policy, read_at, kept, chart.reviewable(evaluation))
 
 
 async def _pull(service: Service, tenant: Tenant, launch: Launch, cookie: str) -> ChartPull:

@@ -21,6 +21,7 @@ from app.store.crypto import KeyRing
 from app.store.db import Store, create_store_engine
 from app.store.discovery import StoredDiscoveryCache
 from app.store.keys import SigningKeys
+from app.store.records import Records
 from app.store.sessions import Sessions
 from app.store.tenants import AuthMethod, Tenant, Tenants
 from smart_launch.client_auth import (
@@ -69,11 +70,12 @@ class Service:
     attempts: Attempts = field(init=False)
     sessions: Sessions = field(init=False)
     audit: AuditLog = field(init=False)
+    records: Records = field(init=False)
     _server_keys: dict[tuple[str, str], ServerKeys] = field(default_factory=dict[tuple[str, str], ServerKeys])
 
     def __post_init__(self) -> None:
         self.tenants, self.attempts = Tenants(self.store), Attempts(self.store)
-        self.audit = AuditLog(self.store)
+        self.audit, self.records = AuditLog(self.store), Records(self.store)
         self.sessions = Sessions(
             self.store,
             idle=timedelta(minutes=self.settings.idle_minutes),

@@ -13,9 +13,17 @@ from app.clinical.words import counted, day
 from app.web.presenters_chart import step_charts
 from app.web.presenters_gaps import gap_groups
 from app.web.presenters_mme import number
+from app.web.presenters_records import (
+    NOTHING_RECORDABLE,
+    Recording,
+    gap_links,
+    recorded_rows,
+    therapy_link,
+    tier_link,
+)
 from app.web.presenters_sources import element_rows, source_notices, sources
 from app.web.summary import summary_text
-from app.web.views import Answer, Banner, Finding, Notice, PanelView, Tone, Why
+from app.web.views import Answer, Banner, Finding, Notice, PanelView, RecordLink, Tone, Why
 from app.web.wording import age, clock, phrase, reasons, sentence
 from fhir_mappings.facts import Person
 
@@ -49,15 +57,17 @@ def panel_view(
     *,
     full_banner: bool = False,
     marks: tuple[int, ...] = (50, 90),
+    recording: Recording = NOTHING_RECORDABLE,
 ) -> PanelView:
     """Everything the panel says about one evaluation.
 
     now: local time at which the chart was read.  marks: the MME levels drawn on the bar and the chart, from the
-    policy.  Raises ValueError when the evaluation's total is not the sum of its lines: no such number is shown.
+    policy.  recording: what this user may record, and what was recorded.  Raises ValueError when the evaluation's
+    total is not the sum of its lines: no such number is shown.
     """
-    gaps = gap_groups(evaluation.gaps)
+    gaps = gap_groups(evaluation.gaps, gap_links(evaluation, recording))
     mme = number(evaluation, marks)
-    answer = _answer(evaluation)
+    answer = _answer(evaluation, therapy_link(evaluation, recording))
     return PanelView(
         banner=banner(person, evaluation.as_of, full=full_banner),
         answer=answer,
@@ -65,10 +75,11 @@ def panel_view(
         notices=(*_exclusion_notices(evaluation.exclusions), *source_notices(evaluation.sources)),
         gaps=gaps,
         overlaps=tuple(_overlap(found) for found in evaluation.overlaps),
-        risk=_risk(evaluation.risk),
+        risk=_risk(evaluation.risk, tier_link(evaluation, recording)),
         charts=step_charts(evaluation.mme.timeline, evaluation.as_of, marks),
         elements=element_rows(evaluation.elements),
         sources=sources(evaluation.sources, evaluation.issues, now),
+        recorded=recorded_rows(recording, now),
         versions=_versions(evaluation),
         as_of=day(evaluation.as_of),
         read_at=clock(now),
@@ -78,11 +89,12 @@ def panel_view(
     )
 
 
-def _answer(evaluation: Evaluation) -> Answer:
+def _answer(evaluation: Evaluation, link: RecordLink | None) -> Answer:
     ltot = evaluation.ltot
     tone, word = _ANSWERS[ltot.status]
     headline = f"Long-term opioid therapy: {word}"
-    return Answer(tone, headline, _answer_detail(evaluation), Why(headline, reasons(ltot_lines(ltot))))
+    why = Why(headline, reasons(ltot_lines(ltot)))
+    return Answer(tone, headline, _answer_detail(evaluation), why, link)
 
 
 def _answer_detail(evaluation: Evaluation) -> str:
@@ -115,7 +127,7 @@ def _overlap(found: Evidence) -> Finding:
     return Finding(Tone.WARNING, "Overlap", title, sentence(found.text), dates, why)
 
 
-def _risk(risk: Risk) -> Finding:
+def _risk(risk: Risk, link: RecordLink | None) -> Finding:
     known = risk.tier in _TIER_TONES
     return Finding(
         tone=_TIER_TONES.get(risk.tier, Tone.UNKNOWN),
@@ -124,6 +136,7 @@ def _risk(risk: Risk) -> Finding:
         text="Computed from the chart; the clinician confirms it.",
         dates="",
         why=Why("risk tier", tuple(sentence(reason) for reason in risk.reasons)),
+        record=link,
     )
 
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from app.errors import CATALOGUE
-from app.web.views import Banner, PanelView, Tone
+from app.web.views import Banner, PanelView, RecordForm, Tone
 
 STATIC_PATH = "/static"
 STATIC_FOLDER = Path(__file__).parent / "static"
 
 _LEAVING = frozenset({"LT-120", "LT-203", "LT-401", "LT-402", "LT-403"})
 _RETRY_HELPS = frozenset({"LT-201", "LT-900"})
+_PANEL_GOES_ON = frozenset({"LT-411", "LT-412", "LT-413"})
 _WINDOW_HELPS = frozenset({"LT-104"})
 _HEADINGS = {
     "LT-104": "The panel could not start in this frame",
@@ -28,6 +29,9 @@ _HEADINGS = {
     "LT-201": "The EHR did not answer",
     "LT-203": "Session over",
     "LT-401": "Session over",
+    "LT-411": "Not recorded",
+    "LT-412": "Not recorded",
+    "LT-413": "No such entry",
 }
 
 
@@ -63,6 +67,11 @@ class LaunchPage:
     def printing(self) -> str:
         """The whole panel with every Why open."""
         return f"{self.address}?print=1"
+
+    @property
+    def records(self) -> str:
+        """POST: something recorded in the visit."""
+        return f"{self.address}/records"
 
     @property
     def keep(self) -> str:
@@ -118,11 +127,19 @@ def render_panel(
     )
 
 
-def render_state(code: str, *, reference: str = "", detail: str = "", window_url: str = "") -> str:
+def render_record_form(form: RecordForm, page: LaunchPage) -> str:
+    """The forms of one item, to be shown in place under it."""
+    return _environment().get_template("forms.html").render(form=form, page=page)
+
+
+def render_state(
+    code: str, *, reference: str = "", detail: str = "", window_url: str = "", back_url: str = ""
+) -> str:
     """A page without a panel: session over, EHR down, wrong chart, cookies blocked, or any error.
 
     code: of the catalogue in app.errors, whose sentence and next step are shown.  detail: what only this case
     knows, without patient data.  window_url: opens the panel outside the frame, shown where that can help.
+    back_url: the panel this page came from, shown where it is still open.
     """
     return (
         _environment()
@@ -135,5 +152,6 @@ def render_state(code: str, *, reference: str = "", detail: str = "", window_url
             leaving=code in _LEAVING,
             retry=code in _RETRY_HELPS,
             window_url=window_url if code in _WINDOW_HELPS else "",
+            back_url=back_url if code in _PANEL_GOES_ON else "",
         )
     )

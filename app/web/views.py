@@ -44,6 +44,50 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordForm:
+    """What can be recorded about one item, in forms that need no script.
+
+    answers: buttons as (value sent, word).  scores: fields for the PEG items.  delegate: asks for whom one looked.
+    reasons: for putting the item off, (); months: for how long.
+    """
+
+    about: str
+    gap: str
+    today: str
+    answers: tuple[tuple[str, str], ...] = ()
+    scores: tuple[tuple[str, str], ...] = ()
+    delegate: bool = False
+    reasons: tuple[str, ...] = ()
+    months: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLink:
+    """Opens the form of one item.  key: names it in addresses; query: what else the address has to say.
+
+    form: the form itself, on a page that was asked for with this item's form open.
+    """
+
+    key: str
+    about: str
+    word: str = "Record"
+    query: str = ""
+    form: RecordForm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRow:
+    """One entry made in a visit.  state: of writing it to the EHR, "" where nothing is to be said."""
+
+    id: str
+    text: str
+    by: str
+    state: str = ""
+    retry: bool = False
+    withdraw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DoseLine:
     """One order or fill of the sum, with its arithmetic; mme is what the eye adds up."""
 
@@ -69,6 +113,7 @@ class Answer:
     headline: str
     detail: str
     why: Why
+    record: RecordLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +141,7 @@ class Finding:
     text: str
     dates: str
     why: Why
+    record: RecordLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +235,7 @@ class PanelView:
     charts: tuple[Chart, ...]
     elements: tuple[ElementRow, ...]
     sources: Sources
+    recorded: tuple[RecordedRow, ...]
     versions: str
     as_of: str
     read_at: str

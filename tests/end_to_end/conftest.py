@@ -3,8 +3,10 @@
 import json
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,7 @@ class Demo:
     """A running pair of servers and what tests do to it."""
 
     addresses: DemoAddresses
+    folder: Path
 
     def open(self, patient: str) -> Chart:
         return Chart(self.addresses, patient)
@@ -42,23 +45,27 @@ class Demo:
         urllib.request.urlopen(request, timeout=5).close()
 
 
-def _running(folder: Path, flavour: str) -> Iterator[Demo]:
+@contextmanager
+def running(folder: Path, flavour: str, **more: Any) -> Iterator[Demo]:
+    """Both servers of one flavour; `more` goes to run_demo."""
     addresses = DemoAddresses(free_port(), free_port())
-    with run_demo(addresses, create_app, flavour=flavour, folder=folder):
-        yield Demo(addresses)
+    with run_demo(addresses, create_app, flavour=flavour, folder=folder, **more):
+        yield Demo(addresses, folder)
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The generic flavour, shared by the tests of one file."""
-    yield from _running(tmp_path_factory.mktemp("demo"), "generic")
+    with running(tmp_path_factory.mktemp("demo"), "generic") as shown:
+        yield shown
 
 
 @pytest.fixture(scope="module", params=["generic", "epic", "oracle"])
 def demo_of_each_flavour(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Demo]:
-    yield from _running(tmp_path_factory.mktemp("demo"), request.param)
+    with running(tmp_path_factory.mktemp("demo"), request.param) as shown:
+        yield shown
 
 
 @pytest.fixture(autouse=True)

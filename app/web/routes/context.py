@@ -12,6 +12,7 @@ from app.store.launch import Launch
 from app.store.tenants import Tenant
 from app.web.cookies import LaunchCookies
 from app.web.limits import RateLimit
+from app.web.render import LaunchPage
 from app.web.security import allow_frames
 
 FINGERPRINT_HEADER = "x-ltot-patient"
@@ -69,3 +70,9 @@ async def open_launch(request: Request, launch_id: str, *, counts_as_use: bool =
     if counts_as_use:
         launch = await in_thread(service.sessions.touch, launch, service.now())
     return OpenLaunch(launch, tenant, cookie)
+
+
+def launch_page(request: Request, opened: OpenLaunch) -> LaunchPage:
+    """The page of this launch, for the templates."""
+    idle = service_of(request).settings.idle_minutes * 60
+    return LaunchPage(opened.launch.id, opened.launch.patient_fingerprint, idle_seconds=idle)

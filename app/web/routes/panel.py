@@ -8,10 +8,12 @@ from starlette.responses import HTMLResponse, Response
 
 from app.clinical.as_json import as_json
 from app.jobs.open_panel import OpenedPanel, open_panel
+from app.jobs.record import CLINICIAN, recordable
 from app.jobs.tokens import end_launch
 from app.web.presenters import panel_view
-from app.web.render import LaunchPage, render_panel, render_shell, render_state
-from app.web.routes.context import OpenLaunch, open_launch, service_of
+from app.web.presenters_records import Recording
+from app.web.render import render_panel, render_shell, render_state
+from app.web.routes.context import OpenLaunch, launch_page, open_launch, service_of
 from app.web.views import PanelView
 
 router = APIRouter(prefix="/p/{launch_id}")
@@ -21,11 +23,11 @@ router = APIRouter(prefix="/p/{launch_id}")
 async def page(request: Request, launch_id: str) -> Response:
     """The page.  Painted at once; its content follows in one request, or with it for `?whole=1` and print."""
     opened = await open_launch(request, launch_id)
-    frame = _frame(request, opened)
+    frame = launch_page(request, opened)
     printing = "print" in request.query_params
     if printing or "whole" in request.query_params:
-        panel = await _panel(request, opened)
-        return HTMLResponse(render_panel(_view(panel, opened), frame, whole=True, printing=printing))
+        panel, asked = await _panel(request, opened), request.query_params.get("record", "")
+        return HTMLResponse(render_panel(_view(panel, opened, asked), frame, whole=True, printing=printing))
     return HTMLResponse(render_shell(frame))
 
 
@@ -36,14 +38,7 @@ async def content(request: Request, launch_id: str) -> Response:
     panel = await _panel(request, opened)
     if request.headers.get("accept", "").startswith("application/json"):
         return Response(msgspec.json.encode(as_json(panel.evaluation)), media_type="application/json")
-    return HTMLResponse(render_panel(_view(panel, opened), _frame(request, opened)))
-
-
-def _frame(request: Request, opened: OpenLaunch) -> LaunchPage:
-    settings = service_of(request).settings
-    return LaunchPage(
-        opened.launch.id, opened.launch.patient_fingerprint, idle_seconds=settings.idle_minutes * 60
-    )
+    return HTMLResponse(render_panel(_view(panel, opened), launch_page(request, opened)))
 
 
 @router.post("/keep")
@@ -65,11 +60,19 @@ async def _panel(request: Request, opened: OpenLaunch) -> OpenedPanel:
     return await open_panel(service_of(request), opened.tenant, opened.launch, opened.cookie)
 
 
-def _view(panel: OpenedPanel, opened: OpenLaunch) -> PanelView:
+def _view(panel: OpenedPanel, opened: OpenLaunch, asked: str = "") -> PanelView:
     return panel_view(
         panel.evaluation,
         panel.person,
         panel.read_at,
         full_banner=opened.launch.need_patient_banner,
         marks=panel.policy.mme.thresholds,
+        recording=Recording(
+            kinds=recordable(opened.launch.roles),
+            reviewable=panel.reviewable,
+            entries=panel.entries,
+            author_hash=opened.launch.user_hash,
+            any_author=CLINICIAN in opened.launch.roles,
+            asked=asked,
+        ),
     )

@@ -8,13 +8,15 @@
   let contact = Date.now(), over = false, clock = 0;
 
   const say = (text) => { live.textContent = text; };
-  const ask = (url, method) => fetch(url, {
-    method, credentials: "same-origin", cache: "no-store", redirect: "error",
+  const ask = (url, method, fields) => fetch(url, {
+    method, body: fields, credentials: "same-origin", cache: "no-store", redirect: "error",
     headers: { "X-Ltot-Patient": patient },
   });
 
+  const parse = (html) => new DOMParser().parseFromString(html, "text/html");
+
   function show(html) {
-    const parsed = new DOMParser().parseFromString(html, "text/html");
+    const parsed = parse(html);
     panel.replaceChildren(...(parsed.querySelector("main") || parsed.body).childNodes);
     panel.removeAttribute("aria-busy");
     const banner = panel.querySelector(".banner");
@@ -69,7 +71,7 @@
     contact = Date.now();
     try {
       const answer = await ask(keep, "POST");
-      if (answer.status === 401 || answer.status === 403 || answer.status === 409) show(await answer.text());
+      if ([401, 403, 409].includes(answer.status)) show(await answer.text());
     } catch { /* the server's own clock decides; the next request tells */ }
   }
 
@@ -97,8 +99,46 @@
     }
   }
 
+  async function unfold(link) {
+    const place = link.parentElement, open = place.nextElementSibling;
+    if (open?.matches(".rec")) return open.remove();
+    try {
+      const answer = await ask(content.replace("content", `records/${link.dataset.form}`), "GET");
+      const html = await answer.text(), forms = parse(html).querySelector(".rec");
+      if (!forms) return show(html);
+      place.after(forms);
+      forms.focus();
+    } catch { location.assign(link.href); }
+  }
+
+  async function record(form, button) {
+    if (form.dataset.busy) return;
+    form.dataset.busy = 1;
+    const fields = new URLSearchParams(new FormData(form));
+    if (button?.name) fields.set(button.name, button.value);
+    let text = "No answer. Try again: nothing is recorded twice.";
+    try {
+      const answer = await ask(form.action, "POST", fields);
+      contact = Date.now();
+      if (answer.ok) {
+        await load();
+        return document.getElementById("action")?.focus();
+      }
+      const html = await answer.text(), page = parse(html);
+      if (page.querySelector("[data-leaving]")) return show(html);
+      text = page.querySelector(".state p").textContent;
+    } catch { /* kept once, however often it is sent */ }
+    delete form.dataset.busy;
+    form.querySelector(".told").textContent = text;
+  }
+
+  document.addEventListener("submit", (event) => {
+    if (!panel.contains(event.target)) return;
+    event.preventDefault();
+    record(event.target, event.submitter);
+  });
   document.addEventListener("click", (event) => {
-    const hit = event.target.closest("[data-retry],[data-copy],[data-print],#stay");
+    const hit = event.target.closest("[data-form],[data-retry],[data-copy],[data-print],#stay");
     if (!hit) return;
     if (hit.id === "stay") stay();
     else if ("copy" in hit.dataset) copy().then(() => {
@@ -106,7 +146,11 @@
       setTimeout(() => { hit.textContent = "Copy summary"; }, 4000);
     });
     else if ("print" in hit.dataset) window.print();
-    else { event.preventDefault(); load(); }
+    else {
+      event.preventDefault();
+      if (hit.dataset.form) unfold(hit);
+      else load();
+    }
   });
   for (const use of ["pointerdown", "keydown"]) {
     document.addEventListener(use, () => {
