@@ -37,6 +37,8 @@ from valuesets import Terms
 # Epic's remark that a search found nothing: an answer, not a warning.
 _NOTHING_FOUND = "4101"
 _SHARED = frozenset({"Medication"})
+# FHIR: a reader that does not know a modifier extension must not use the element; none is known here.
+_MODIFIER = b'"modifierExtension"'
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -132,6 +134,8 @@ def _newest(raw: Iterable[bytes], patient_id: str, reading: _Reading) -> dict[st
         elif isinstance(decoded, r.OperationOutcome):
             reading.issues += _remarks(decoded)
         elif _is_of(decoded, patient_id, reading):
+            if _MODIFIER in text:
+                issues = (*issues, _modified(decoded))
             found = versions.setdefault(_ref(decoded, text), [])
             if all(text != other.text for other in found):
                 found.append(_Version(decoded, text, issues))
@@ -139,8 +143,17 @@ def _newest(raw: Iterable[bytes], patient_id: str, reading: _Reading) -> dict[st
     for ref, found in versions.items():
         chosen = found[0] if len(found) == 1 else _chosen(found, ref, reading)
         reading.issues += chosen.issues
-        newest[ref] = chosen.resource
+        if _MODIFIER in chosen.text:
+            reading.lost[chosen.resource.resourceType] += 1
+        else:
+            newest[ref] = chosen.resource
     return newest
+
+
+def _modified(resource: r.Resource) -> Issue:
+    ref = f"{resource.resourceType}/{resource.id or '?'}"
+    text = "it carries an extension that may turn its meaning round, so it was not used"
+    return Issue(ref, IssueCode.UNREADABLE, text, "modifierExtension")
 
 
 def _ref(resource: r.Resource, text: bytes) -> str:

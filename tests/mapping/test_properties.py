@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_mappings.chart import map_chart
-from fhir_mappings.facts import Facts
+from fhir_mappings.facts import Facts, Source
 from tests.mapping.chart import (
     FENTANYL_25,
     LOINC,
@@ -143,6 +144,19 @@ WRONG = st.one_of(
         ["9999-99-99", "2026-02-30T25:61:00Z", "-1", "1e99", "#", "Patient/", "urn:uuid:", "\u0000", "½"]
     ),
 )
+
+
+@pytest.mark.parametrize("index", [i for i, one in enumerate(CHART) if one["resourceType"] != "Patient"])
+def test_a_resource_with_a_modifier_extension_is_not_used_named_and_missed(index: int) -> None:
+    chart: Any = json.loads(json.dumps(CHART))
+    ref = f"{chart[index]['resourceType']}/{chart[index]['id']}"
+    chart[index]["modifierExtension"] = [{"url": "https://example.org/not-done", "valueBoolean": True}]
+    kind = chart[index]["resourceType"]
+    raw = [json.dumps(resource).encode() for resource in chart]
+    found = map_chart(PATIENT, raw, terms=TERMS, sources={kind: Source(kind, read=1)}, zone=ZONE)
+    assert [(one.ref, one.where) for one in found.issues if one.ref == ref] == [(ref, "modifierExtension")]
+    assert all(one.ref != ref for one in (*found.orders, *found.fills, *found.results, *found.events))
+    assert not found.sources[kind].complete
 
 
 def test_the_chart_maps_without_a_word() -> None:
