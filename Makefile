@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+SPARK := $(VENV)/.spark
 PYTEST_WORKERS ?= 2
 
 .PHONY: help demo test check fix bench nightly docs lock system
@@ -20,10 +21,14 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 demo: $(INSTALLED)  ## start the sandbox EHR and the service; CHECK=1 launches every patient once and exits
 	$(BIN)/ltot demo $(if $(CHECK),--check)
 
-system:  ## a browser and PostgreSQL from the system's packages, when they are missing
-	tools/ensure-system-packages.sh chromium postgresql
+$(SPARK): requirements/spark.txt $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/spark.txt
+	touch $@
 
-test: $(INSTALLED) system  ## install what the tests need, then run all of them
+system:  ## a browser, PostgreSQL and Java from the system's packages, when they are missing
+	tools/ensure-system-packages.sh chromium postgresql openjdk-17-jre-headless
+
+test: $(INSTALLED) $(SPARK) system  ## install what the tests need, then run all of them
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile
 
 check: $(INSTALLED)  ## lint, types, import contracts, documentation
