@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SPARK := $(VENV)/.spark
 PYTEST_WORKERS ?= 2
+LAUNCHES ?= 10000
 
-.PHONY: help demo test check fix bench nightly docs lock system
+.PHONY: help demo test check fix bench load nightly docs lock system
 
 help:  ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -44,6 +45,10 @@ fix: $(INSTALLED)  ## let the linter and formatter mend what they can
 
 bench: $(INSTALLED)  ## the benchmarks, printing ratios
 	$(BIN)/python -m benchmarks
+
+load: $(INSTALLED)  ## launches through two services while the EHRs fail; LAUNCHES=500 for a short run
+	tools/ensure-system-packages.sh postgresql
+	$(BIN)/python -m benchmarks.launches --launches $(LAUNCHES)
 
 nightly: $(INSTALLED)  ## the property tests with 100,000 examples each
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/property
