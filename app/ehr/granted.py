@@ -1,4 +1,4 @@
-"""Whether the granted scopes reach a search: wholly, in part, or not at all."""
+"""Whether the granted scopes reach a search or a write: wholly, in part, or not at all."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ class Granted:
     def search(self, kind: str, category: str | None = None) -> Reach:
         """Reach of a search, of one category if given."""
         return self._reach(kind, "s", category)
+
+    def create(self, kind: str) -> bool:
+        """Whether new resources of this type may be written."""
+        return self._reach(kind, "c", None) is Reach.WHOLE
 
     def _reach(self, kind: str, letter: str, category: str | None) -> Reach:
         if self._scopes is None:

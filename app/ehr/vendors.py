@@ -6,7 +6,7 @@ refused first plan is followed by the next one and the result says what was not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -172,6 +172,12 @@ def read_kinds(profile: VendorProfile) -> tuple[str, ...]:
 def panel_scopes(profile: VendorProfile, style: ScopeStyle) -> tuple[str, ...]:
     """The scopes of a panel launch in the registration's syntax, but for `launch` or `launch/patient`."""
     return (*profile.context_scopes, *read_scopes(read_kinds(profile), profile.compartment, style))
+
+
+def write_scopes(kinds: Iterable[str], profile: VendorProfile, style: ScopeStyle) -> tuple[str, ...]:
+    """The scopes to create resources of these types in a panel launch."""
+    letter = "write" if style is ScopeStyle.V1 else "c"
+    return tuple(f"{profile.compartment}/{kind}.{letter}" for kind in sorted(set(kinds)))
 
 
 def system_scopes(profile: VendorProfile, style: ScopeStyle) -> tuple[str, ...]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.ehr.vendors import panel_scopes
+from app.ehr.entry_resources import KIND_OF
+from app.ehr.vendors import VendorProfile, panel_scopes, write_scopes
 from app.errors import LtotError, from_smart
 from app.jobs.service import Service, in_thread
+from app.jobs.write_back import writes_back
 from app.store.attempts import Attempt
 from app.store.audit import NO_TENANT, AuditEvent
 from app.store.launch import LaunchUser, OpenedLaunch
@@ -75,7 +77,7 @@ async def _start(service: Service, tenant: Tenant, request: LaunchRequest | None
             configuration,
             client_id=tenant.client_id,
             redirect_uri=service.redirect_uri,
-            scopes=panel_scopes(profile, tenant.scope_style),
+            scopes=_scopes(profile, tenant),
             launch=launch,
         )
     except SmartError as error:
@@ -84,6 +86,14 @@ async def _start(service: Service, tenant: Tenant, request: LaunchRequest | None
         raise failure from None
     cookie = await in_thread(service.attempts.create, tenant.id, authorization, launch, service.now())
     return LaunchStarted(tenant, authorization.url, authorization.state, cookie)
+
+
+def _scopes(profile: VendorProfile, tenant: Tenant) -> tuple[str, ...]:
+    """Reading, and writing only where the clinic wants entries in the EHR as well."""
+    reading = panel_scopes(profile, tenant.scope_style)
+    if not writes_back(tenant):
+        return reading
+    return (*reading, *write_scopes(KIND_OF.values(), profile, tenant.scope_style))
 
 
 async def finish_launch(service: Service, query: Query, cookie: str | None) -> LaunchFinished:

@@ -47,10 +47,15 @@ async def record_entry(service: Service, tenant: Tenant, launch: Launch, entry: 
 
 
 async def withdraw_entry(service: Service, tenant: Tenant, launch: Launch, record_id: str) -> None:
-    """Take an entry back: by whoever made it, or by a clinician.  Raises LtotError LT-412, LT-413, LT-606."""
+    """Take an entry back: by whoever made it, or by a clinician.
+
+    Raises LtotError: LT-411 for one the EHR holds, which is corrected there, LT-412, LT-413, LT-606.
+    """
     kept = await standing_entry(service, tenant, launch, record_id)
     if CLINICIAN not in launch.roles and kept.author_hash != launch.user_hash:
         raise LtotError("LT-412")
+    if kept.write_back is not None and kept.write_back.reference:
+        raise LtotError("LT-411", "The entry is in the EHR by now: it is corrected there.")
     today = service.now().astimezone(service.settings.time_zone).date()
     await note(service, launch, "record_withdrawal", "ok")
     withdrawal = Entry(EntryKind.WITHDRAWAL, today, withdraws=record_id)

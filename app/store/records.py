@@ -50,7 +50,9 @@ class Records:
 
     def add(self, launch: Launch, entry: Entry, now: datetime) -> KeptEntry:
         """Keep an entry of this launch's user about its patient; the same one sent twice is kept once."""
-        kept = replace(entry, id=secrets.token_hex(12), author=launch.user.name or "")
+        kept = replace(
+            entry, id=secrets.token_hex(12), author=launch.user.name or launch.user.fhir_user or ""
+        )
         try:
             with self._store.tenant(launch.tenant_id) as session:
                 row = self._row(session, launch, kept, now)

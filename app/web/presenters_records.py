@@ -9,7 +9,7 @@ from app.clinical.entries import LONGEST_DEFERRAL_MONTHS, Entry, EntryKind
 from app.clinical.evaluation import Evaluation
 from app.clinical.gaps import RULES
 from app.clinical.words import day
-from app.store.records import KeptEntry
+from app.store.records import KeptEntry, WriteBack
 from app.web.presenters_gaps import OPEN
 from app.web.views import RecordedRow, RecordForm, RecordLink
 from app.web.wording import clock, phrase
@@ -149,22 +149,25 @@ def _row(kept: KeptEntry, recording: Recording, now: datetime) -> RecordedRow:
     local = kept.at.astimezone(now.tzinfo)
     whom = f" for {entry.on_behalf_of}" if entry.on_behalf_of else ""
     by = f"{entry.author or 'Name not known'}{whom}, {day(local.date())} {clock(local)}"
-    state = ""
-    if attempt is not None:
-        state = (
-            f"In the EHR as {attempt.reference}"
-            if attempt.reference
-            else f"Not written to the EHR: {attempt.reason}"
-        )
+    written = attempt is not None and bool(attempt.reference)
     return RecordedRow(
         id=entry.id,
         text=_words(entry),
         by=by,
-        state=state,
-        retry=attempt is not None and not attempt.reference and entry.kind in recording.kinds,
+        state=_state(attempt) if attempt else "",
+        retry=attempt is not None and not written and entry.kind in recording.kinds,
         withdraw=bool(recording.kinds)
+        and not written
         and (recording.any_author or kept.author_hash == recording.author_hash),
     )
+
+
+def _state(attempt: WriteBack) -> str:
+    if attempt.reference:
+        return f"In the EHR as {attempt.reference}; a mistake is corrected there."
+    if attempt.unsure:
+        return f"Not known whether it is in the EHR: {attempt.reason}. Look for it there before trying again."
+    return f"Not written to the EHR: {attempt.reason}."
 
 
 def _words(entry: Entry) -> str:

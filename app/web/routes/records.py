@@ -1,4 +1,4 @@
-"""`/p/{launch}/records`: what is recorded in the visit, and taken back.
+"""`/p/{launch}/records`: what is recorded in the visit, written to the EHR, and taken back.
 
 Sent by the panel's script, the answer is empty and the content is read again; sent by a plain form, the browser
 is led back to the panel.
@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from app.errors import LtotError
 from app.jobs.record import record_entry, recordable, withdraw_entry
 from app.jobs.service import Service
+from app.jobs.write_back import retry_write_back, write_back
 from app.web.entry_form import read_entry
 from app.web.presenters_records import record_form
 from app.web.render import render_record_form
@@ -40,7 +41,16 @@ async def record(request: Request, launch_id: str) -> Response:
     opened = await open_launch(request, launch_id)
     service = service_of(request)
     entry = read_entry(await _fields(request), _today(service))
-    await record_entry(service, opened.tenant, opened.launch, entry)
+    kept = await record_entry(service, opened.tenant, opened.launch, entry)
+    await write_back(service, opened.tenant, opened.launch, opened.cookie, kept)
+    return _done(request, launch_id)
+
+
+@router.post("/{record_id}/retry")
+async def retry(request: Request, launch_id: str, record_id: str) -> Response:
+    """Try again to write an entry to the EHR."""
+    opened = await open_launch(request, launch_id)
+    await retry_write_back(service_of(request), opened.tenant, opened.launch, opened.cookie, record_id)
     return _done(request, launch_id)
 
 
