@@ -1,0 +1,194 @@
+"""Several exports become one picture: the newest version once, deletions honoured, gaps in an export told."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.population.conftest import (
+    Line,
+    condition,
+    evaluate,
+    manifest,
+    one_by_one,
+    order,
+    person,
+    write,
+)
+
+JUNE, JULY = "2026-06-01T00:00:00Z", "2026-06-20T00:00:00+00:00"
+OUTPUT = [{"type": "MedicationRequest", "url": "MedicationRequest.ndjson"}]
+
+
+def _tablets(count: int, id_: str = "m1", **more: object) -> dict[str, object]:
+    supply = {"quantity": {"value": count}, "expectedSupplyDuration": {"value": 30, "code": "d"}}
+    return order(id_, "p1", dispenseRequest=supply, **more)
+
+
+def _two(tmp_path: Path, first: list[Line], second: list[Line], **sections: list[dict[str, str]]) -> Path:
+    """An export of June in folder b and one of July in folder a: the order of names must not count."""
+    manifest(tmp_path / "in/b", JUNE, output=OUTPUT)
+    write(tmp_path / "in/b/MedicationRequest.ndjson", first)
+    manifest(tmp_path / "in/a", JULY, output=OUTPUT, **sections)
+    write(tmp_path / "in/a/MedicationRequest.ndjson", second)
+    return tmp_path / "in"
+
+
+def test_the_later_export_wins_over_a_newer_looking_version_of_an_earlier_one(tmp_path: Path) -> None:
+    folder = _two(
+        tmp_path,
+        [_tablets(60, meta={"lastUpdated": "2026-06-29T00:00:00Z", "versionId": "9"})],
+        [_tablets(120, meta={"lastUpdated": "2026-06-10T00:00:00Z", "versionId": "2"})],
+    )
+    run = evaluate(folder, tmp_path / "out")
+    assert run.rows["p1"]["mme"] == 30
+    assert run.record.repeated_resources == 1
+    assert {p: row["evaluation"] for p, row in run.rows.items()} == one_by_one(folder)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_within_an_export_the_last_update_wins_in_any_order_and_counts_once(
+    seed: int, tmp_path: Path
+) -> None:
+    versions = [
+        _tablets(30, meta={"lastUpdated": "2026-06-15T09:00:00+02:00"}),
+        _tablets(60, meta={"lastUpdated": "2026-06-15T08:00:00Z", "versionId": "9"}),
+        _tablets(120, meta={"lastUpdated": "2026-06-15T08:00:00Z", "versionId": "10"}),
+    ]
+    lines = [*versions, *versions, person("p1"), condition("c1", "p1")]
+    random.Random(seed).shuffle(lines)
+    write(tmp_path / "in/x.ndjson", lines[:4])
+    write(tmp_path / "in/y.ndjson.gz", lines[4:])
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert run.rows["p1"]["mme"] == 30
+    assert len(run.evaluations["p1"]["mme"]["contributions"]) == 1
+
+
+def test_exact_repeats_change_nothing(tmp_path: Path) -> None:
+    lines = [_tablets(120), _tablets(60, "m2", authoredOn="2026-05-01"), condition("c1", "p1"), person("p1")]
+    write(tmp_path / "once/all.ndjson", lines)
+    write(tmp_path / "twice/all.ndjson", [*lines, *reversed(lines)])
+    once, twice = evaluate(tmp_path / "once", tmp_path / "1"), evaluate(tmp_path / "twice", tmp_path / "2")
+    assert once.evaluations == twice.evaluations
+    assert twice.record.patients == 1
+    assert twice.record.repeated_resources == 4
+
+
+def test_a_deleted_resource_is_gone(tmp_path: Path) -> None:
+    deleted = {"resourceType": "Bundle", "type": "transaction",
+               "entry": [{"request": {"method": "DELETE", "url": "MedicationRequest/m2"}}]}  # fmt: skip
+    folder = _two(
+        tmp_path, [_tablets(120), _tablets(60, "m2")], [], deleted=[{"type": "Bundle", "url": "gone.ndjson"}]
+    )
+    write(folder / "a/gone.ndjson", [deleted])
+    run = evaluate(folder, tmp_path / "out")
+    assert [one["ref"] for one in run.evaluations["p1"]["mme"]["contributions"]] == ["MedicationRequest/m1"]
+    assert run.record.set_aside == 0
+    assert {p: row["evaluation"] for p, row in run.rows.items()} == one_by_one(folder)
+
+
+def test_a_deleted_patient_is_not_evaluated_unless_a_later_export_has_them_again(tmp_path: Path) -> None:
+    gone = {"resourceType": "Bundle", "entry": [{"request": {"method": "DELETE", "url": "Patient/p1"}}]}
+    folder = _two(
+        tmp_path, [_tablets(120), order("m9", "p2")], [], deleted=[{"type": "Bundle", "url": "gone.ndjson"}]
+    )
+    write(folder / "a/gone.ndjson", [gone])
+    assert set(evaluate(folder, tmp_path / "out").rows) == {"p2"}
+    manifest(folder / "c", "2026-06-25T00:00:00Z", output=OUTPUT)
+    write(folder / "c/MedicationRequest.ndjson", [_tablets(120)])
+    assert set(evaluate(folder, tmp_path / "out").rows) == {"p1", "p2"}
+
+
+def test_damage_in_a_later_export_is_not_healed_by_an_older_version(tmp_path: Path) -> None:
+    folder = _two(tmp_path, [_tablets(120)], [json.dumps(_tablets(60)).encode()[:-1]])
+    run = evaluate(folder, tmp_path / "out")
+    assert run.source("p1", "MedicationRequest")["complete"] is False
+
+
+@pytest.mark.parametrize(
+    ("sections", "kinds", "reason"),
+    [
+        (
+            {
+                "output": [
+                    *OUTPUT,
+                    {"type": "Condition", "url": "https://ehr.example.org/files/Condition.7.ndjson"},
+                ]
+            },
+            {"Condition"},
+            "Condition: 1 of its files are missing",
+        ),
+        (
+            {"output": [{**OUTPUT[0], "count": 5}]},
+            {"MedicationRequest"},
+            "MedicationRequest: 3 of 5 listed are missing",
+        ),
+        (
+            {"output": OUTPUT, "error": [{"type": "OperationOutcome", "url": "errors.ndjson"}]},
+            {"Observation"},
+            "Observation: the server reported an error",
+        ),
+        (
+            {"output": OUTPUT, "error": [{"url": "not-here.ndjson"}]},
+            {"MedicationRequest", "Patient"},
+            "all kinds: ",
+        ),
+    ],
+    ids=["a file is missing", "lines are missing", "an error is reported", "the errors are missing"],
+)
+def test_what_an_export_could_not_deliver_is_incomplete_for_everyone(
+    sections: dict[str, list[dict[str, object]]], kinds: set[str], reason: str, tmp_path: Path
+) -> None:
+    manifest(tmp_path / "in", JUNE, **sections)
+    write(tmp_path / "in/MedicationRequest.ndjson", [_tablets(120), order("m2", "p2")])
+    write(tmp_path / "in/Patient.ndjson", [person("p1"), person("p2")])
+    if "error" in sections and sections["error"][0]["url"] == "errors.ndjson":
+        outcome = {"resourceType": "OperationOutcome",
+                   "issue": [{"severity": "error", "diagnostics": "Observation timed out"}]}  # fmt: skip
+        write(tmp_path / "in/errors.ndjson", [outcome])
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert run.record.status == "incomplete"
+    assert any(one.startswith(reason) for one in run.record.reasons)
+    for patient in ("p1", "p2"):
+        for kind in kinds:
+            assert run.source(patient, kind)["complete"] is False
+    assert {p: row["evaluation"] for p, row in run.rows.items()} == one_by_one(tmp_path / "in")
+
+
+def test_files_renamed_by_a_download_tool_are_not_missing(tmp_path: Path) -> None:
+    manifest(
+        tmp_path / "in",
+        JUNE,
+        output=[{"type": "MedicationRequest", "url": "https://ehr.example.org/bulk/77"}],
+    )
+    write(tmp_path / "in/1.MedicationRequest.ndjson", [_tablets(120)])
+    assert evaluate(tmp_path / "in", tmp_path / "out").record.status == "complete"
+
+
+def test_changes_alone_never_prove_absence(tmp_path: Path) -> None:
+    manifest(tmp_path / "in", JUNE, output=OUTPUT)
+    said = json.loads((tmp_path / "in/manifest.json").read_text())
+    said["request"] = "https://ehr.example.org/Group/1/$export?_since=2026-05-01T00:00:00Z"
+    (tmp_path / "in/manifest.json").write_text(json.dumps(said))
+    write(tmp_path / "in/MedicationRequest.ndjson", [_tablets(120)])
+    assert evaluate(tmp_path / "in", tmp_path / "out").source("p1", "MedicationRequest")["complete"] is False
+    manifest(tmp_path / "in/full", "2026-04-01T00:00:00Z", output=OUTPUT)
+    write(tmp_path / "in/full/MedicationRequest.ndjson", [_tablets(60, "m0")])
+    assert evaluate(tmp_path / "in", tmp_path / "out").source("p1", "MedicationRequest")["complete"] is True
+
+
+def test_an_unfinished_export_says_so(tmp_path: Path) -> None:
+    files = [
+        {"name": "MedicationRequest.1.ndjson", "kind": "MedicationRequest", "done": True, "resources": 1},
+        {"name": "Condition.1.ndjson", "kind": "Condition", "done": False},
+    ]
+    state = {"stage": "downloading", "transaction_time": JUNE, "files": files}
+    write(tmp_path / "in/MedicationRequest.1.ndjson", [_tablets(120)])
+    (tmp_path / "in/export.json").write_text(json.dumps(state))
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert run.record.reasons == [
+        "all kinds: the export was not finished",
+        "Condition: Condition.1.ndjson was not fetched",
+    ]
+    assert run.source("p1", "Condition")["complete"] is False
