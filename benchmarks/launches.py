@@ -116,6 +116,25 @@ class Chart:
         return f"{self.hospital.tenant}{self.number:04}"
 
 
+def check_panel(tally: Tally, chart: Chart, answer: httpx2.Response, kind: str) -> None:
+    """The panel speaks of its own patient.  What was set aside as another's may be named there, by its id."""
+    if kind == "text/html":
+        named = set(_NAME.findall(answer.text))
+        complete = chart.mark in named
+    else:
+        told = answer.json()
+        foreign = [issue for issue in told["issues"] if issue["code"] == "foreign_patient"]
+        tally.set_aside += len(foreign)
+        told["issues"] = [issue for issue in told["issues"] if issue not in foreign]
+        named = set(_MARK.findall(json.dumps(told)))
+        complete = told["patient"] == chart.patient
+    others = named - {chart.mark}
+    if any(not other.startswith(chart.hospital.tenant) for other in others):
+        tally.cross_tenant.append(f"{chart.mark} shows {sorted(others)}")
+    elif others or not complete:
+        tally.cross_patient.append(f"{chart.mark} shows {sorted(others) or 'another patient id'}")
+
+
 @dataclass(slots=True)
 class Opened:
     """An open launch: its chart, path, cookie's name and page fingerprint."""
@@ -215,25 +234,7 @@ class Load:
         self.tally.panels += 1
         if _TRACE.search(answer.text):
             raise UnhandledError("content: a stack trace in a panel")
-        self._check(one.chart, answer, kind)
-
-    def _check(self, chart: Chart, answer: httpx2.Response, kind: str) -> None:
-        """The panel speaks of its own patient.  What was set aside as another's may be named there, by its id."""
-        if kind == "text/html":
-            named = set(_NAME.findall(answer.text))
-            complete = chart.mark in named
-        else:
-            told = answer.json()
-            foreign = [issue for issue in told["issues"] if issue["code"] == "foreign_patient"]
-            self.tally.set_aside += len(foreign)
-            told["issues"] = [issue for issue in told["issues"] if issue not in foreign]
-            named = set(_MARK.findall(json.dumps(told)))
-            complete = told["patient"] == chart.patient
-        others = named - {chart.mark}
-        if any(not other.startswith(chart.hospital.tenant) for other in others):
-            self.tally.cross_tenant.append(f"{chart.mark} shows {sorted(others)}")
-        elif others or not complete:
-            self.tally.cross_patient.append(f"{chart.mark} shows {sorted(others) or 'another patient id'}")
+        check_panel(self.tally, one.chart, answer, kind)
 
     async def _probe(self, browser: Browser, opened: list[Opened], number: int) -> None:
         """Nothing is read with an unknown id, without a cookie, or with the other launch's cookie or page."""
