@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Frame, Page
 
 from tests.browser.conftest import Site
 from tests.web.samples import ERROR_STATES, STATES
@@ -16,7 +16,7 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = tru
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-def violations(page: Page) -> list[str]:
+def violations(page: Page | Frame) -> list[str]:
     found: Any = Axe().run(page, options={**RULES, "resultTypes": ["violations"]}).response
     return [
         f"{one['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"

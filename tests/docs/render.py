@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.errors import CATALOGUE
+from tests.end_to_end.clinician_tasks import tasks_page
 
 ROOT = Path(__file__).resolve().parents[2]
 _GROUPS = {
@@ -45,7 +46,7 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"docs/errors.md": errors_page}
+PAGES = {"docs/errors.md": errors_page, "docs/clinician-tasks.md": tasks_page}
 
 
 def main() -> None:
