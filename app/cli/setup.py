@@ -69,7 +69,12 @@ def tenant_add(
     id_token_issuer: IdTokenIssuer = None,
     frame_ancestor: FrameAncestors = None,
     allowed_host: AllowedHosts = None,
-    role: Annotated[list[str] | None, typer.Option(help="role=member; repeatable")] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="role=member, such as clinician or recorder; repeatable")
+    ] = None,
+    write_back: Annotated[
+        bool, typer.Option("--write-back", help="write entries of visits to the EHR as well")
+    ] = False,
     policy: Annotated[str, typer.Option(help="name or file of the clinic policy")] = "default",
     client_secret_file: Annotated[
         Path | None, typer.Option(help="a file that holds the client secret")
@@ -79,6 +84,7 @@ def tenant_add(
 ) -> None:
     """Register an EHR with the panel."""
     from app.jobs import tenants
+    from app.jobs.write_back import OPTION
     from app.store.tenants import Tenant
 
     tenant = Tenant(
@@ -96,6 +102,7 @@ def tenant_add(
         allowed_hosts=tuple(allowed_host or ()),
         frame_ancestors=tuple(frame_ancestor or ()),
         roles=tenants.read_roles(role or ()),
+        options={OPTION: write_back},
     )
     with tenants.SetUp.opened(os.environ) as set_up:
         tenants.add_tenant(set_up, tenant, datetime.now(UTC), may_replace=replace)
