@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import charts, inspect, population, registry, service, setup
+from app.cli import charts, export, inspect, population, registry, service, setup
 from app.errors import LtotError
 
 cli = typer.Typer(
@@ -18,6 +18,7 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 charts.add_to(cli)
+export.add_to(cli)
 population.add_to(cli)
 registry.add_to(cli)
 service.add_to(cli)
