@@ -172,12 +172,12 @@ def _state(attempt: WriteBack) -> str:
 
 def _words(entry: Entry) -> str:
     note = f" ({entry.text})" if entry.text else ""
+    if entry.kind is EntryKind.DEFERRAL and entry.until:
+        return f"{_about(entry.gap)} put off until {day(entry.until)}{note}"
     if entry.kind is EntryKind.PEG:
         said = f"PEG items {', '.join(str(score) for score in entry.scores)}"
     elif entry.kind is EntryKind.REVIEW:
-        said = f"{entry.gap} reviewed"
-    elif entry.kind is EntryKind.DEFERRAL:
-        said = f"{entry.gap} put off until {day(entry.until)}" if entry.until else f"{entry.gap} put off"
+        said = f"{_about(entry.gap)}: reviewed"
     else:
         said = _WORDS[entry.kind][entry.outcome]
     return f"{said} on {day(entry.on)}{note}"

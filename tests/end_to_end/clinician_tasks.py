@@ -43,7 +43,7 @@ TASKS = (
         "Put off a care gap",
         (("a", "Put off: Urine drug test"), ("button", "patient asks for another day")),
         ("Enter", "Tab", "Tab", "Enter"),
-        ("section:has(h2:text('Recorded in visits'))", "G03 put off until"),
+        ("section:has(h2:text('Recorded in visits'))", "Urine drug test put off until"),
         2,
         takes_back=True,
     ),
