@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import cached_property
+from importlib.abc import MetaPathFinder
 from itertools import repeat
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -111,11 +112,18 @@ class Worker:
 _worker: Worker | None = None
 
 
+class _NoPandas(MetaPathFinder):
+    """Where pandas is installed, pyarrow would import it for nothing: more than a second in every process."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002
+        if fullname == "pandas":
+            raise ModuleNotFoundError(name=fullname)
+
+
 def _start(folder: Path, task: Task) -> None:
     """Prepare a process of the pool; it ends with its parent, also when that is killed."""
     global _worker  # noqa: PLW0603 - how a pool's process keeps something from task to task
-    # Where pandas is installed, pyarrow would import it for nothing: more than a second in every process.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _NoPandas())
     _worker = Worker(folder, task)
     if (parent := mp.parent_process()) is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
