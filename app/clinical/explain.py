@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.clinical.evaluation import Contribution, Evaluation, Evidence, Gap, Ltot, Mme, Status, Uncounted
-from app.clinical.words import amount, counted, day
+from app.clinical.words import amount, counted, day, references
 
 _STATUS = {
     Status.OVERDUE: "overdue",
@@ -118,7 +118,7 @@ def gap_lines(gap: Gap) -> list[str]:
 def evidence_line(one: Evidence) -> str:
     """One piece of evidence with its date and references."""
     when = f"{day(one.when)}: " if one.when else ""
-    refs = f" ({', '.join(one.refs)})" if one.refs else ""
+    refs = f" ({references(one.refs)})" if one.refs else ""
     return f"{when}{one.text.rstrip('.')}{refs}"
 
 
@@ -126,7 +126,7 @@ def _exclusion_lines(evaluation: Evaluation) -> list[str]:
     lines: list[str] = []
     for one in evaluation.exclusions:
         since = f", since {day(one.since)}" if one.since else ""
-        refs = f" ({', '.join(one.refs)})" if one.refs else ""
+        refs = f" ({references(one.refs)})" if one.refs else ""
         lines.append(f"Excluded from dose prompts: {one.text}{since}{refs}. Safety rules still apply.")
     return lines
 

@@ -68,3 +68,12 @@ def span(start: date, end: date) -> str:
     if months >= 24:
         return counted(months // 12, "year")
     return counted(months, "month") if months >= 1 else counted(days, "day")
+
+
+def references(refs: Iterable[str]) -> str:
+    """ "MedicationRequest/a, b, Condition/c": each kind once, in the order first seen."""
+    kinds: dict[str, list[str]] = {}
+    for ref in refs:
+        kind, slash, key = ref.rpartition("/")
+        kinds.setdefault(kind + slash, []).append(key)
+    return ", ".join(kind + ", ".join(keys) for kind, keys in kinds.items())

@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from app.clinical.evaluation import Evaluation, Evidence, Exclusion, LtotStatus, Risk
 from app.clinical.explain import evidence_line, ltot_lines
-from app.clinical.words import counted, day
+from app.clinical.words import counted, day, references
 from app.web.presenters_chart import step_charts
 from app.web.presenters_gaps import gap_groups
 from app.web.presenters_mme import number
@@ -112,7 +112,7 @@ def _exclusion_notices(exclusions: tuple[Exclusion, ...]) -> tuple[Notice, ...]:
     notices = []
     for exclusion in exclusions:
         since = f", since {day(exclusion.since)}" if exclusion.since else ""
-        refs = f" ({', '.join(exclusion.refs)}{since})" if exclusion.refs else since
+        refs = f" ({references(exclusion.refs)}{since})" if exclusion.refs else since
         what = exclusion.text.rstrip(".") or phrase(exclusion.kind)
         notices.append(
             Notice(Tone.INFO, f"Dose prompts do not apply: {what}{refs}. Safety items are still shown.")
