@@ -16,6 +16,7 @@ from app.population.rows import Row, SetAside
 from fhir_mappings.facts import Source
 
 SHARED_KINDS = frozenset({"Medication"})
+DRUG_KINDS = frozenset({"MedicationRequest", "MedicationStatement", "MedicationDispense"})
 _MEDICATION_REFERENCE = re.compile(rb'"(?:(?:[^"\s]*/)?Medication/|urn:(?:uuid|oid):)([^"/\s]+)')
 
 
@@ -84,9 +85,11 @@ def _put(row: Row, newest: list[Row]) -> bool:
     return True
 
 
-def medications_in(raws: Iterable[bytes]) -> set[str]:
-    """Ids of the Medications these texts refer to."""
-    return {ref.decode() for raw in raws for ref in _MEDICATION_REFERENCE.findall(raw)}
+def medications_in(raw: bytes) -> set[str]:
+    """Ids of the Medications a drug line, or a Medication, refers to; empty for every other resource."""
+    if b'"medicationReference"' not in raw and b'"itemReference"' not in raw:
+        return set()
+    return {ref.decode() for ref in _MEDICATION_REFERENCE.findall(raw)}
 
 
 def charts(found: Collected, census: Census, deleted: Mapping[str, float]) -> Iterator[Chart]:
@@ -108,10 +111,10 @@ def charts(found: Collected, census: Census, deleted: Mapping[str, float]) -> It
 def _needed(rows: Iterable[Row], shared: Mapping[str, list[Row]]) -> list[Row]:
     """The Medications rows refer to, and those these refer to in turn."""
     needed: dict[str, list[Row]] = {}
-    wanted = medications_in(row.raw for row in rows)
+    wanted = set().union(*(medications_in(row.raw) for row in rows if row.kind in DRUG_KINDS))
     while wanted := wanted & shared.keys() - needed.keys():
         needed |= {id_: shared[id_] for id_ in wanted}
-        wanted = medications_in(row.raw for id_ in wanted for row in shared[id_])
+        wanted = set().union(*(medications_in(row.raw) for id_ in wanted for row in shared[id_]))
     return [row for id_ in sorted(needed) for row in needed[id_]]
 
 

@@ -15,8 +15,7 @@ from app.clinical.evaluate import evaluate
 from app.clinical.evaluation import LtotStatus
 from app.clinical.policy import Policy, parse_policy
 from app.population.census import Census
-from app.population.charts import Chart, charts, collect
-from app.population.drugs import DRUG_KINDS
+from app.population.charts import DRUG_KINDS, Chart, charts, collect
 from app.population.exports import EVERY
 from app.population.rows import Row, SetAside
 from app.population.tables import Tables

@@ -22,7 +22,6 @@ from fhir_mappings.orders import Context, Ordered, fill_of, order_of, statement_
 from fhir_mappings.references import id_of
 from valuesets import Terms
 
-DRUG_KINDS = frozenset({"MedicationRequest", "MedicationStatement", "MedicationDispense"})
 _MOST_REMEMBERED = 50_000
 _OPIOID_WORDS = [r.Dosage(text="oxycodone 5 mg tablet")]
 _OTHER_DRUG = "lisinopril"
@@ -88,7 +87,7 @@ class Drugs:
         if verdict is Verdict.BY_TEXT:
             link.display = _OTHER_DRUG
             verdict = Verdict.SILENT if _by_name(order, context) is Verdict.NO else Verdict.BY_TEXT
-        return verdict, sorted(medications_in([raw]) - {decoded.id})
+        return verdict, sorted(medications_in(raw) - {decoded.id})
 
     def _by_name(self, raw: bytes) -> Verdict:
         decoded, _ = decode(raw)

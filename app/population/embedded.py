@@ -5,6 +5,7 @@ Memory holds one part or one shard per process; what grows with the export stays
 
 from __future__ import annotations
 
+import gc
 import multiprocessing as mp
 import os
 import struct
@@ -23,10 +24,11 @@ from typing import BinaryIO, TypeVar
 import msgspec
 
 from app.population.census import Census
+from app.population.charts import medications_in
 from app.population.derive import Derived, Task, Tools, derive
 from app.population.drugs import Drugs, Verdict
 from app.population.engine import Shards, merge
-from app.population.keep import Keeper, Wanted, medications_of, pack, references_of, unpack
+from app.population.keep import Keeper, Kept, Wanted, medications_of, pack, unpack
 from app.population.parts import Part
 from app.population.rows import Row, SetAside
 from app.population.scan import Index, Summary, read_index, scan, suspects_in
@@ -59,14 +61,11 @@ class Worker:
         return suspects_in(self._index(number), self._read("medications", dict[str, Verdict]))
 
     def keep(self, number: int, part: Part) -> Shards:
-        return self._spill(self._keeper.rows(part, self._index(number)))
+        return self._spill(self._keeper.lines(part, self._index(number)))
 
     def keep_medications(self, number: int, part: Part, shards: str) -> Shards:
-        return self._spill(
-            medications_of(
-                part, self._index(number), self._read(shards, dict[str, list[int]]), self._keeper.deleted
-            )
-        )
+        of_id = self._read(shards, dict[str, list[int]])
+        return self._spill(medications_of(part, self._index(number), of_id))
 
     def derive(self, shard: int, damages: Sequence[SetAside]) -> Derived:
         records = [*self._records(shard), *damages]
@@ -87,18 +86,18 @@ class Worker:
     def _index(self, number: int) -> Index:
         return read_index(self._index_file(number).read_bytes())
 
-    def _spill(self, rows: Iterable[tuple[int, Row]]) -> Shards:
-        """Append rows to this process's file of each shard; the shards that refer to each Medication."""
+    def _spill(self, lines: Iterable[tuple[int, Kept]]) -> Shards:
+        """Append lines to this process's file of each shard; the shards that refer to each Medication."""
         found: Shards = {}
         with ExitStack() as opened:
             files: dict[int, BinaryIO] = {}
-            for shard, row in rows:
+            for shard, kept in lines:
                 if shard not in files:
                     path = self._folder / f"shard-{shard}.{os.getpid()}"
                     files[shard] = opened.enter_context(path.open("ab"))
-                record = pack(row)
+                record = pack(kept)
                 files[shard].write(_LENGTH.pack(len(record)) + record)
-                for id_ in references_of([row]):
+                for id_ in medications_in(kept.raw):
                     found.setdefault(id_, set()).add(shard)
         return found
 
@@ -124,6 +123,8 @@ def _start(folder: Path, task: Task) -> None:
     """Prepare a process of the pool; it ends with its parent, also when that is killed."""
     global _worker  # noqa: PLW0603 - how a pool's process keeps something from task to task
     sys.meta_path.insert(0, _NoPandas())
+    # Charts are many small objects without cycles: collecting them at the usual pace costs a quarter of the time.
+    gc.set_threshold(50_000, 20, 50)
     _worker = Worker(folder, task)
     if (parent := mp.parent_process()) is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

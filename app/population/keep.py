@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 import msgspec
 
-from app.population.charts import medications_in
-from app.population.exports import is_deleted
 from app.population.parts import Part, chosen_lines
 from app.population.rows import Row, SetAside, probe
 from app.population.scan import Index
 
+
+class Kept(msgspec.Struct, frozen=True, array_like=True, tag="kept", gc=False):
+    """A line on its way to its shard, not yet read again."""
+
+    file: str
+    line: int
+    moment: float
+    raw: bytes
+
+    def row(self) -> Row | SetAside:
+        return probe(self.raw, self.file, self.line, self.moment)
+
+
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Row | SetAside)
+_DECODER = msgspec.msgpack.Decoder(Kept | SetAside)
 
 
 class Wanted(msgspec.Struct):
@@ -44,14 +55,18 @@ class Keeper:
     def shard_of(self, patient: str) -> int:
         return bisect_right(self._firsts, patient) - 1
 
-    def rows(self, part: Part, index: Index) -> Iterator[tuple[int, Row]]:
-        """Shard and row of every line of the part that belongs to a wanted patient and is not deleted."""
-        numbers = {number for number, owner in enumerate(index.owners) if owner in self.patients}
-        if not numbers:
+    def lines(self, part: Part, index: Index) -> Iterator[tuple[int, Kept]]:
+        """Shard and text of every line of the part that belongs to a wanted patient."""
+        shards = {
+            number: self.shard_of(owner)
+            for number, owner in enumerate(index.owners)
+            if owner in self.patients
+        }
+        if not shards:
             return
-        for row in _rows(part, _lines(index, numbers.__contains__)):
-            if isinstance(row, Row) and row.patient and not self._is_deleted(row):
-                yield self.shard_of(row.patient), row
+        owners = array("I", index.owner)
+        for kept in _kept(part, _lines(index, shards)):
+            yield shards[owners[kept.line - part.first - 1]], kept
 
     def damages(self, set_aside: Iterable[SetAside]) -> Iterator[tuple[int, SetAside]]:
         """Shard and damage of what was set aside and names a wanted patient."""
@@ -59,56 +74,45 @@ class Keeper:
             if row.patient in self.patients:
                 yield self.shard_of(row.patient), row
 
-    def _is_deleted(self, row: Row) -> bool:
-        return is_deleted(f"{row.kind}/{row.id}", row.patient, row.moment, self.deleted)
-
 
 def medications_of(
-    part: Part, index: Index, shards: Mapping[str, Iterable[int]], deleted: Mapping[str, float]
-) -> Iterator[tuple[int, Row]]:
-    """Shard and row of every Medication of the part that rows of the shard refer to.  shards: by Medication id."""
+    part: Part, index: Index, shards: Mapping[str, Iterable[int]]
+) -> Iterator[tuple[int, Kept]]:
+    """Shard and text of every Medication of the part that rows of the shard refer to.  shards: by Medication id."""
     ids = {number: id_ for id_ in shards for number in index.shared.get(id_, ())}
     if not ids:
         return
-    for row in _rows(part, _numbered(index, ids)):
-        if (
-            isinstance(row, Row)
-            and row.id
-            and not is_deleted(f"{row.kind}/{row.id}", None, row.moment, deleted)
-        ):
-            for shard in shards.get(row.id, ()):
-                yield shard, row
+    for kept in _kept(part, _numbered(index, ids)):
+        for shard in shards[ids[kept.line - part.first]]:
+            yield shard, kept
 
 
-def references_of(rows: Iterable[Row]) -> set[str]:
-    """Ids of the Medications rows refer to."""
-    return medications_in(row.raw for row in rows)
-
-
-def pack(row: Row | SetAside) -> bytes:
-    return _ENCODER.encode(row)
+def pack(record: Kept | SetAside) -> bytes:
+    return _ENCODER.encode(record)
 
 
 def unpack(record: bytes) -> Row | SetAside:
-    return _DECODER.decode(record)
+    """The record as a row, read again."""
+    found = _DECODER.decode(record)
+    return found.row() if isinstance(found, Kept) else found
 
 
-def _rows(part: Part, lines: Iterable[tuple[int, int, int]]) -> Iterator[Row | SetAside]:
+def _kept(part: Part, lines: Iterable[tuple[int, int, int]]) -> Iterator[Kept]:
     for number, text in chosen_lines(part, lines):
-        yield probe(text, part.name, part.first + number, part.moment)
+        yield Kept(part.name, part.first + number, part.moment, text)
 
 
-def _lines(index: Index, is_wanted: Callable[[int], bool]) -> Iterator[tuple[int, int, int]]:
+def _lines(index: Index, wanted: Container[int]) -> Iterator[tuple[int, int, int]]:
     """Number, position and size of the lines whose owner's number is wanted."""
     position = 0
     owners, sizes = array("I", index.owner), array("Q", index.size)
     for number, (owner, size) in enumerate(zip(owners, sizes, strict=True), 1):
-        if is_wanted(owner):
+        if owner in wanted:
             yield number, position, size
         position += size + 1
 
 
-def _numbered(index: Index, wanted: Mapping[int, str]) -> Iterator[tuple[int, int, int]]:
+def _numbered(index: Index, wanted: Container[int]) -> Iterator[tuple[int, int, int]]:
     position = 0
     for number, size in enumerate(array("Q", index.size), 1):
         if number in wanted:

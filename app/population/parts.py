@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 import msgspec
 
@@ -22,6 +21,12 @@ _USUAL = 2 * PART_BYTES
 _BLOCK = 512 * 1024
 _LINES = 4096
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Digest(Protocol):
+    """What takes in bytes, such as SHA-256."""
+
+    def update(self, data: bytes, /) -> None: ...
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -83,17 +88,6 @@ def _line_starts(path: Path, size: int, part_bytes: int) -> Iterator[int]:
             position += part_bytes
 
 
-def digest(part: Part) -> bytes:
-    """SHA-256 of the part's bytes as they are on disk."""
-    sha, left = hashlib.sha256(), part.end - part.start
-    with Path(part.path).open("rb") as file:
-        file.seek(part.start)
-        while left and (chunk := file.read(min(left, _READ))):
-            sha.update(chunk)
-            left -= len(chunk)
-    return sha.digest()
-
-
 def lines_of(part: Part) -> Iterator[tuple[int, bytes | Damage]]:
     """Size and text of every line, blank ones as empty text; byte order mark, CR and LF are taken off.
 
@@ -134,10 +128,13 @@ class Block(msgspec.Struct, frozen=True, gc=False):
     damages: dict[int, Damage]
 
 
-def blocks_of(part: Part) -> Iterator[Block]:
-    """The lines of a part, many at a time; small blocks stay in the processor's cache."""
+def blocks_of(part: Part, digest: Digest) -> Iterator[Block]:
+    """The lines of a part, many at a time; small blocks stay in the processor's cache.
+
+    digest: is given the part's bytes as they are on disk.
+    """
     if part.compressed or part.end - part.start > min(_USUAL, part.max_line):
-        yield from _careful_blocks(part)
+        yield from _careful_blocks(part, digest)
         return
     with _opened(part) as file:
         left = part.end - part.start
@@ -146,13 +143,20 @@ def blocks_of(part: Part) -> Iterator[Block]:
             if not data.endswith(b"\n"):
                 data += file.readline(left - len(data))
             left -= len(data) or left
+            digest.update(data)
             texts = data.split(b"\n")
             if data.endswith(b"\n"):
                 texts.pop()
             yield Block(texts, map(len, texts), data.isascii(), {})
 
 
-def _careful_blocks(part: Part) -> Iterator[Block]:
+def _careful_blocks(part: Part, digest: Digest) -> Iterator[Block]:
+    with Path(part.path).open("rb") as file:
+        file.seek(part.start)
+        left = part.end - part.start
+        while left > 0 and (chunk := file.read(min(left, _READ))):
+            digest.update(chunk)
+            left -= len(chunk)
     lines = lines_of(part)
     while several := list(islice(lines, _LINES)):
         damages = {place: text for place, (_, text) in enumerate(several) if isinstance(text, Damage)}

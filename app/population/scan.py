@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
 
-from app.population.drugs import DRUG_KINDS, Drugs, Verdict, may_be_opioid
-from app.population.parts import BYTE_ORDER_MARK, Block, Damage, Part, blocks_of, damaged, digest
+from app.population.charts import DRUG_KINDS
+from app.population.drugs import Drugs, Verdict, may_be_opioid
+from app.population.parts import BYTE_ORDER_MARK, Block, Damage, Part, blocks_of, damaged
 from app.population.rows import Probe, SetAside, decode_probe, owner_of, read_probe, set_aside
 
 NOBODY = 0
-_SPECIAL = DRUG_KINDS | {"Medication", "Patient"}
 _UNUSUAL = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -74,15 +73,17 @@ class _Scan:
         self.named: dict[str, set[int]] = {}
         self.shared: dict[str, list[int]] = {}
         self.people = bytearray()
+        # The kind whose lines need nothing but their owner, as last seen: most files hold one kind.
+        self.usual = ""
 
     def run(self) -> Scanned:
-        owners, sizes = array("I"), array("Q")
-        for block in blocks_of(self.part):
+        owners, sizes, sha = array("I"), array("Q"), hashlib.sha256()
+        for block in blocks_of(self.part, sha):
             owners.extend(self._owners(block, len(owners)))
             sizes.extend(block.sizes)
         self._suspect_damaged()
         summary = Summary(
-            len(owners), self.kinds, self.set_aside, self.medications, bytes(self.people), digest(self.part)
+            len(owners), self.kinds, self.set_aside, self.medications, bytes(self.people), sha.digest()
         )
         index = Index(
             list(self.numbers),
@@ -98,23 +99,28 @@ class _Scan:
     def _owners(self, block: Block, before: int) -> list[int]:
         """The number of each line's patient.  The usual line is settled here: this loop is the cost of a run."""
         owners: list[int] = []
-        kinds: list[str] = []
-        known, plain = self.by_reference.get, block.ascii
+        known, plain, usual, count = self.by_reference.get, block.ascii, self.usual, 0
         for raw in block.texts:
             try:
                 seen = decode_probe(raw)
                 if plain or raw.isascii() or raw.decode():
-                    kind, subject = seen.resourceType, seen.subject
-                    if kind not in _SPECIAL and subject and (owner := known(subject.reference or "")):
-                        kinds.append(kind)
+                    subject = seen.subject
+                    if seen.resourceType == usual and subject and (owner := known(subject.reference or "")):
+                        count += 1
                         owners.append(owner)
                         continue
             except _UNUSUAL:
                 pass
             owners.append(self._line(raw, before + len(owners) + 1, block.damages.get(len(owners))))
-        for kind, count in Counter(kinds).items():
-            self.kinds[kind] = self.kinds.get(kind, 0) + count
+            if usual != self.usual:
+                self._count(usual, count)
+                usual, count = self.usual, 0
+        self._count(usual, count)
         return owners
+
+    def _count(self, kind: str, lines: int) -> None:
+        if lines:
+            self.kinds[kind] = self.kinds.get(kind, 0) + lines
 
     def _line(self, raw: bytes, number: int, damage: Damage | None) -> int:
         """The number of the patient of any line."""
@@ -136,13 +142,15 @@ class _Scan:
         kind = seen.resourceType
         if seen.subject and seen.subject.reference and kind != "Patient":
             self.by_reference[seen.subject.reference] = known
-        self.kinds[kind] = self.kinds.get(kind, 0) + 1
+        self._count(kind, 1)
         if kind in DRUG_KINDS:
             self._drug(text, known)
         elif kind == "Medication":
             self._medication(text, seen, number)
         elif kind == "Patient":
             self.people += hashlib.blake2b((owner or "").encode(), digest_size=8).digest()
+        else:
+            self.usual = kind
         return known
 
     def _drug(self, raw: bytes, owner: int) -> None:

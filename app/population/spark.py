@@ -22,12 +22,13 @@ from pyspark.storagelevel import StorageLevel
 
 from app.errors import LtotError
 from app.population.census import Census
+from app.population.charts import medications_in
 from app.population.derive import Derived, Task, Tools, derive
 from app.population.drugs import Drugs, Verdict
 from app.population.engine import Shards
-from app.population.keep import Keeper, Wanted, medications_of, pack, references_of, unpack
+from app.population.keep import Keeper, Kept, Wanted, medications_of, pack, unpack
 from app.population.parts import Part
-from app.population.rows import Row, SetAside
+from app.population.rows import SetAside
 from app.population.scan import Summary, read_index, scan, suspects_in
 
 Cells = dict[str, Any]
@@ -154,18 +155,18 @@ class SparkEngine:
         self._firsts = {number: part.first for number, part in enumerate(parts)}
         packed = self._wanted
 
-        def rows(part: Part, index: bytes) -> Iterator[tuple[int, Row]]:
-            return _keeper(packed).rows(part, read_index(index))
+        def lines(part: Part, index: bytes) -> Iterator[tuple[int, Kept]]:
+            return _keeper(packed).lines(part, read_index(index))
 
-        return self._keep(rows)
+        return self._keep(lines)
 
     def keep_medications(self, shards: Shards) -> Shards:
-        of_id, packed = {id_: sorted(found) for id_, found in shards.items()}, self._wanted
+        of_id = {id_: sorted(found) for id_, found in shards.items()}
 
-        def rows(part: Part, index: bytes) -> Iterator[tuple[int, Row]]:
-            return medications_of(part, read_index(index), of_id, _keeper(packed).deleted)
+        def lines(part: Part, index: bytes) -> Iterator[tuple[int, Kept]]:
+            return medications_of(part, read_index(index), of_id)
 
-        return self._keep(rows)
+        return self._keep(lines)
 
     def derive(self, census: Census, damages: Mapping[int, Sequence[SetAside]]) -> Iterator[Derived]:
         task, packed, held = self._task, self._wanted, _pack(census)
@@ -193,18 +194,17 @@ class SparkEngine:
         for frame in self._held:
             frame.unpersist()
 
-    def _keep(self, rows: Callable[[Part, bytes], Iterator[tuple[int, Row]]]) -> Shards:
+    def _keep(self, lines: Callable[[Part, bytes], Iterator[tuple[int, Kept]]]) -> Shards:
         firsts = self._firsts
 
         def step(cells: Cells) -> Iterator[Values]:
             part = _unpack(cells["part"], type=Part)
             numbered = replace(part, first=firsts[cells["number"]])
-            for shard, row in rows(numbered, cells["index"]):
-                yield shard, pack(row)
+            for shard, kept in lines(numbered, cells["index"]):
+                yield shard, pack(kept)
 
         def references(cells: Cells) -> Iterator[Values]:
-            row = unpack(cells["record"])
-            for id_ in references_of([row] if isinstance(row, Row) else []):
+            for id_ in medications_in(cells["record"]):
                 yield cells["shard"], id_
 
         kept = self._hold(_mapped(self._scanned.select("number", "part", "index"), step, _KEPT))
