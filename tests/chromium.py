@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -26,6 +26,10 @@ def chromium_path() -> str:
     pytest.fail(
         "No Chromium is installed; `make test` installs it from the system's packages.", pytrace=False
     )
+
+
+# How long a page may take is no promise of these tests, and a busy machine no failure.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")

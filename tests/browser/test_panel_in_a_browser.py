@@ -79,7 +79,7 @@ def test_partial_panel_can_be_read_again_in_place(page: Page, site: Site) -> Non
     page.goto(f"{site.base}/p/partial")
     page.get_by_role("link", name="Try again").click()
     expect(page.get_by_role("heading", name="At least 96 MME/day today")).to_be_visible()
-    page.wait_for_function("!document.getElementById('panel').hasAttribute('aria-busy')")
+    expect(page.locator("#panel[aria-busy]")).to_have_count(0)
     assert len(site.fingerprints) == 2
 
 
