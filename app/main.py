@@ -109,5 +109,6 @@ def _answer(request: Request, code: str, detail: str = "", status: int | None = 
     launch_id = request.path_params.get("launch_id")
     back = f"/p/{launch_id}?whole=1" if launch_id else ""
     return HTMLResponse(
-        render_state(code, detail=detail, reference=reference, back_url=back), status_code=status or entry.http_status
+        render_state(code, detail=detail, reference=reference, back_url=back),
+        status_code=status or entry.http_status,
     )
