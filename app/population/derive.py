@@ -36,7 +36,7 @@ class Task:
     snomed: bool = True
 
     def tools(self) -> Tools:
-        """Load the policy and the terminology; once per process."""
+        """Load the policy and the terminology."""
         terms = load_terms(site_file=Path(self.site_codes) if self.site_codes else None, snomed=self.snomed)
         return Tools(parse_policy(self.policy), terms, self.as_of, ZoneInfo(self.zone))
 

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import structs
 
 from app.population.charts import medications_in
+from app.population.rows import ABSENT, DrugProbe
 from fhir_mappings import resources as r
 from fhir_mappings.decoding import decode
 from fhir_mappings.facts import DrugFact, Issue, IssueCode
@@ -25,7 +26,6 @@ from valuesets import Terms
 _MOST_REMEMBERED = 50_000
 _OPIOID_WORDS = [r.Dosage(text="oxycodone 5 mg tablet")]
 _OTHER_DRUG = "lisinopril"
-_ABSENT = msgspec.Raw(b"null")
 
 
 class Verdict(IntEnum):
@@ -37,18 +37,6 @@ class Verdict(IntEnum):
     MAYBE = 3
 
 
-class _Naming(msgspec.Struct, gc=False):
-    """Everything on a line that can name its drug, unread."""
-
-    medicationCodeableConcept: msgspec.Raw = _ABSENT  # noqa: N815 - FHIR's own names
-    medicationReference: msgspec.Raw = _ABSENT  # noqa: N815
-    contained: msgspec.Raw = _ABSENT
-    dosageInstruction: msgspec.Raw = _ABSENT  # noqa: N815
-    dosage: msgspec.Raw = _ABSENT
-    status: msgspec.Raw = _ABSENT
-
-
-_naming = msgspec.json.Decoder(_Naming).decode
 _reference = msgspec.json.Decoder(r.Reference).decode
 
 
@@ -59,21 +47,21 @@ class Drugs:
         self._context = Context(terms, UTC)
         self._known: dict[bytes, Verdict] = {}
 
-    def of_line(self, raw: bytes) -> tuple[Verdict, str]:
+    def of_line(self, line: DrugProbe, raw: bytes) -> tuple[Verdict, str]:
         """Whether the line itself names an opioid (MAYBE), another drug (NO) or none (SILENT), and the id of the
         Medication that can decide otherwise."""
-        naming = _naming(raw)
-        named = (naming.medicationCodeableConcept, naming.medicationReference, naming.contained)
-        key = b"\0".join(map(bytes, named))
+        key = b"\0".join(
+            (bytes(line.medicationCodeableConcept), bytes(line.medicationReference), bytes(line.contained))
+        )
         verdict = self._known.get(key)
         if verdict is None:
             verdict = self._remember(key, self._by_name(raw))
         if verdict is Verdict.BY_TEXT:
-            key = b"\0".join((key, *map(bytes, (naming.dosageInstruction, naming.dosage, naming.status))))
+            key = b"\0".join((key, *map(bytes, (line.dosageInstruction, line.dosage, line.status))))
             verdict = self._known.get(key)
             if verdict is None:
                 verdict = self._remember(key, self._as_written(raw))
-        return verdict, _medication(naming)
+        return verdict, _medication(line)
 
     def of_medication(self, raw: bytes) -> tuple[Verdict, list[str]]:
         """Whether the Medication is an opioid, and the ids of Medications it is made of."""
@@ -138,12 +126,12 @@ def _mapped(resource: Ordered, context: Context) -> tuple[DrugFact, list[Issue]]
     return fact.drug, issues
 
 
-def _medication(naming: _Naming) -> str:
+def _medication(line: DrugProbe) -> str:
     """The id of the Medication a line refers to; empty where its drug is written on the line."""
-    if naming.medicationReference == _ABSENT or naming.medicationCodeableConcept != _ABSENT:
+    if line.medicationReference == ABSENT or line.medicationCodeableConcept != ABSENT:
         return ""
     try:
-        link = _reference(naming.medicationReference)
+        link = _reference(line.medicationReference)
     except msgspec.DecodeError:
         return ""
     return "" if link.reference.startswith("#") else id_of(link.reference)

@@ -150,7 +150,8 @@ class EmbeddedEngine:
         self._shards = self._rounds = 0
         self._pool: ProcessPoolExecutor | None = None
         if workers > 1:
-            context = mp.get_context("spawn")
+            # A process that is alone can be copied with all it has loaded; with threads beside it, it cannot.
+            context = mp.get_context("fork" if threading.active_count() == 1 else "spawn")
             self._pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(folder, task))
 
     def scan(self, parts: Sequence[Part]) -> Iterable[Summary]:

@@ -109,7 +109,7 @@ def _lines(index: Index, wanted: Container[int]) -> Iterator[tuple[int, int, int
     for number, (owner, size) in enumerate(zip(owners, sizes, strict=True), 1):
         if owner in wanted:
             yield number, position, size
-        position += size + 1
+        position += size
 
 
 def _numbered(index: Index, wanted: Container[int]) -> Iterator[tuple[int, int, int]]:
@@ -117,4 +117,4 @@ def _numbered(index: Index, wanted: Container[int]) -> Iterator[tuple[int, int, 
     for number, size in enumerate(array("Q", index.size), 1):
         if number in wanted:
             yield number, position, size
-        position += size + 1
+        position += size

@@ -18,7 +18,7 @@ MAX_LINE = 64 * 1024 * 1024
 _READ = 4 * 1024 * 1024
 _SHOWN = 65_536
 _USUAL = 2 * PART_BYTES
-_BLOCK = 512 * 1024
+_BLOCK = 128 * 1024
 _LINES = 4096
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -89,7 +89,7 @@ def _line_starts(path: Path, size: int, part_bytes: int) -> Iterator[int]:
 
 
 def lines_of(part: Part) -> Iterator[tuple[int, bytes | Damage]]:
-    """Size and text of every line, blank ones as empty text; byte order mark, CR and LF are taken off.
+    """Size on disk and text of every line, blank ones as empty text; byte order mark, CR and LF are taken off.
 
     A line longer than allowed, and what follows a broken gzip stream, is damage.
     """
@@ -116,15 +116,15 @@ def lines_of(part: Part) -> Iterator[tuple[int, bytes | Damage]]:
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
-    """Lines that follow each other, with their sizes on disk but for the line end.
+    """Lines that follow each other, with their sizes on disk.
 
-    ascii: certainly nothing but ASCII.  Texts may end in CR or begin with a byte order mark; damaged lines are empty
-    here and listed by position.
+    utf8: all of it is UTF-8, as JSON must be.  Lines may end in LF or CRLF and begin with a byte order mark;
+    damaged ones are empty here and listed by position.
     """
 
-    texts: list[bytes]
-    sizes: Iterable[int]
-    ascii: bool
+    lines: list[bytes]
+    sizes: list[int]
+    utf8: bool
     damages: dict[int, Damage]
 
 
@@ -138,16 +138,21 @@ def blocks_of(part: Part, digest: Digest) -> Iterator[Block]:
         return
     with _opened(part) as file:
         left = part.end - part.start
-        while left > 0:
-            data = file.read(min(_BLOCK, left))
-            if not data.endswith(b"\n"):
-                data += file.readline(left - len(data))
-            left -= len(data) or left
+        while left > 0 and (lines := file.readlines(min(_BLOCK, left))):
+            data = b"".join(lines)
             digest.update(data)
-            texts = data.split(b"\n")
-            if data.endswith(b"\n"):
-                texts.pop()
-            yield Block(texts, map(len, texts), data.isascii(), {})
+            left -= len(data)
+            yield Block(lines, list(map(len, lines)), _is_utf8(data), {})
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _careful_blocks(part: Part, digest: Digest) -> Iterator[Block]:
@@ -157,12 +162,11 @@ def _careful_blocks(part: Part, digest: Digest) -> Iterator[Block]:
         while left > 0 and (chunk := file.read(min(left, _READ))):
             digest.update(chunk)
             left -= len(chunk)
-    lines = lines_of(part)
-    while several := list(islice(lines, _LINES)):
-        damages = {place: text for place, (_, text) in enumerate(several) if isinstance(text, Damage)}
-        texts = [b"" if isinstance(text, Damage) else text for _, text in several]
-        sizes = (max(size - 1, 0) for size, _ in several)
-        yield Block(texts, sizes, all(map(bytes.isascii, texts)), damages)
+    several = lines_of(part)
+    while found := list(islice(several, _LINES)):
+        damages = {place: line for place, (_, line) in enumerate(found) if isinstance(line, Damage)}
+        lines = [b"" if isinstance(line, Damage) else line for _, line in found]
+        yield Block(lines, [size for size, _ in found], all(map(_is_utf8, lines)), damages)
 
 
 def chosen_lines(part: Part, wanted: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, bytes]]:

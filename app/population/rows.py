@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -18,6 +19,7 @@ _TYPE_IN_TEXT = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]{1,40})"')
 _ID_IN_TEXT = re.compile(rf'"id"\s*:\s*"({_FHIR_ID})"'.encode())
 _REFERENCE = re.compile(rf"^(?:.*/)?Patient/({_FHIR_ID})(?:/_history/.*)?$|^urn:(?:uuid|oid):({_FHIR_ID})$")
 _VISIBLE = 65_536
+ABSENT = msgspec.Raw(b"null")
 
 
 class _Reference(msgspec.Struct, gc=False):
@@ -44,7 +46,19 @@ class Probe(msgspec.Struct, gc=False):
     participant: list[_Participant] = []
 
 
+class DrugProbe(Probe, gc=False):
+    """The same of a drug line, with everything that can name its drug, unread."""
+
+    medicationCodeableConcept: msgspec.Raw = ABSENT  # noqa: N815
+    medicationReference: msgspec.Raw = ABSENT  # noqa: N815
+    contained: msgspec.Raw = ABSENT
+    dosageInstruction: msgspec.Raw = ABSENT  # noqa: N815
+    dosage: msgspec.Raw = ABSENT
+    status: msgspec.Raw = ABSENT
+
+
 decode_probe = msgspec.json.Decoder(Probe).decode
+decode_drug_probe = msgspec.json.Decoder(DrugProbe).decode
 NOT_UTF8 = "the text is not UTF-8"
 
 
@@ -100,6 +114,7 @@ def seconds(instant: str) -> float:
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
+@lru_cache(maxsize=100_000)
 def patient_in(reference: str | None) -> str | None:
     """The patient id in a relative, absolute or urn reference; None for conditional or other references."""
     match = _REFERENCE.match(reference or "")
@@ -163,4 +178,4 @@ def probe(raw: bytes, file: str, line: int, moment: float = 0.0) -> Row | SetAsi
         return msgspec.structs.replace(set_aside(raw, file, line, problem), moment=moment)
     meta = seen.meta or _Meta()
     version = (meta.lastUpdated or "", meta.versionId or "")
-    return Row(seen.resourceType, seen.id, owner, bytes(raw), file, line, version, moment)
+    return Row(seen.resourceType, seen.id, owner, raw, file, line, version, moment)

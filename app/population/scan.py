@@ -8,17 +8,29 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
 from app.population.charts import DRUG_KINDS
 from app.population.drugs import Drugs, Verdict, may_be_opioid
 from app.population.parts import BYTE_ORDER_MARK, Block, Damage, Part, blocks_of, damaged
-from app.population.rows import Probe, SetAside, decode_probe, owner_of, read_probe, set_aside
+from app.population.rows import (
+    DrugProbe,
+    Probe,
+    SetAside,
+    decode_drug_probe,
+    decode_probe,
+    owner_of,
+    patient_in,
+    read_probe,
+    set_aside,
+)
 
 NOBODY = 0
-_UNUSUAL = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_ONE_BY_ONE = frozenset({"Patient", "Medication", "Appointment"})
+_UNUSUAL = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, AttributeError, KeyError)
 
 
 class Summary(msgspec.Struct):
@@ -58,13 +70,28 @@ class Scanned(msgspec.Struct):
     index: bytes
 
 
+class _Numbers(dict[str, int]):
+    """Numbers of patients by the references to them; one that leads to no patient is a KeyError."""
+
+    def __init__(self, numbers: dict[str, int]) -> None:
+        super().__init__()
+        self._numbers = numbers
+
+    def __missing__(self, reference: str) -> int:
+        owner = patient_in(reference)
+        if owner is None:
+            raise KeyError(reference)
+        self[reference] = number = self._numbers.setdefault(owner, len(self._numbers))
+        return number
+
+
 class _Scan:
     """The work on one part."""
 
     def __init__(self, part: Part, drugs: Drugs) -> None:
         self.part, self.drugs = part, drugs
         self.numbers: dict[str, int] = {"": NOBODY}
-        self.by_reference: dict[str, int] = {}
+        self.by_reference = _Numbers(self.numbers)
         self.kinds: dict[str, int] = {}
         self.set_aside: list[SetAside] = []
         self.medications: dict[str, tuple[Verdict, list[str]]] = {}
@@ -73,7 +100,7 @@ class _Scan:
         self.named: dict[str, set[int]] = {}
         self.shared: dict[str, list[int]] = {}
         self.people = bytearray()
-        # The kind whose lines need nothing but their owner, as last seen: most files hold one kind.
+        # The kind last seen one by one: most files hold one kind.
         self.usual = ""
 
     def run(self) -> Scanned:
@@ -97,36 +124,48 @@ class _Scan:
         return Scanned(summary, msgspec.msgpack.encode(index))
 
     def _owners(self, block: Block, before: int) -> list[int]:
-        """The number of each line's patient.  The usual line is settled here: this loop is the cost of a run."""
-        owners: list[int] = []
-        known, plain, usual, count = self.by_reference.get, block.ascii, self.usual, 0
-        for raw in block.texts:
+        """The number of each line's patient.  Reading whole lines of the usual kind is the cost of a run."""
+        decode = decode_drug_probe if self.usual in DRUG_KINDS else decode_probe
+        numbers, usual = self.by_reference, self.usual
+        if block.utf8 and not block.damages:
             try:
-                seen = decode_probe(raw)
-                if plain or raw.isascii() or raw.decode():
-                    subject = seen.subject
-                    if seen.resourceType == usual and subject and (owner := known(subject.reference or "")):
-                        count += 1
-                        owners.append(owner)
-                        continue
+                seen: list[Any] = list(map(decode, block.lines))
+                owners = [
+                    numbers[(one.subject or one.patient).reference]
+                    for one in seen
+                    if one.resourceType == usual
+                ]
             except _UNUSUAL:
                 pass
-            owners.append(self._line(raw, before + len(owners) + 1, block.damages.get(len(owners))))
-            if usual != self.usual:
-                self._count(usual, count)
-                usual, count = self.usual, 0
-        self._count(usual, count)
-        return owners
+            else:
+                if len(owners) == len(seen):
+                    self._settle(owners, seen, block.lines)
+                    return owners
+        return [
+            self._line(raw, before + place + 1, block.damages.get(place))
+            for place, raw in enumerate(block.lines)
+        ]
 
-    def _count(self, kind: str, lines: int) -> None:
-        if lines:
-            self.kinds[kind] = self.kinds.get(kind, 0) + lines
+    def _settle(self, owners: Sequence[int], seen: Sequence[Any], lines: Sequence[bytes]) -> None:
+        """Count lines of the usual kind, and look at their drugs."""
+        self.kinds[self.usual] += len(owners)
+        if self.usual in DRUG_KINDS:
+            for owner, one, line in zip(owners, seen, lines, strict=True):
+                self._drug(one, line, owner)
 
     def _line(self, raw: bytes, number: int, damage: Damage | None) -> int:
         """The number of the patient of any line."""
         if damage is not None:
             self.set_aside.append(damaged(damage, self.part, number))
             return NOBODY
+        try:
+            quick: Any = decode_probe(raw)
+            if quick.resourceType == self.usual and self.usual not in DRUG_KINDS and raw.isascii():
+                owner = self.by_reference[(quick.subject or quick.patient).reference]
+                self.kinds[self.usual] += 1
+                return owner
+        except _UNUSUAL:
+            pass
         text = raw.strip()
         if number == 1 and self.part.start == 0:
             text = text.removeprefix(BYTE_ORDER_MARK)
@@ -140,23 +179,21 @@ class _Scan:
             return self._put_aside(text, number, problem)
         known = self.numbers.setdefault(owner or "", len(self.numbers))
         kind = seen.resourceType
-        if seen.subject and seen.subject.reference and kind != "Patient":
-            self.by_reference[seen.subject.reference] = known
-        self._count(kind, 1)
+        self.kinds[kind] = self.kinds.get(kind, 0) + 1
         if kind in DRUG_KINDS:
-            self._drug(text, known)
+            self._drug(decode_drug_probe(text), text, known)
         elif kind == "Medication":
             self._medication(text, seen, number)
         elif kind == "Patient":
             self.people += hashlib.blake2b((owner or "").encode(), digest_size=8).digest()
-        else:
+        if kind not in _ONE_BY_ONE:
             self.usual = kind
         return known
 
-    def _drug(self, raw: bytes, owner: int) -> None:
+    def _drug(self, line: DrugProbe, raw: bytes, owner: int) -> None:
         if owner in self.suspects or owner == NOBODY:
             return
-        verdict, medication = self.drugs.of_line(raw)
+        verdict, medication = self.drugs.of_line(line, raw)
         if medication and verdict is not Verdict.MAYBE:
             holders = self.silent if verdict is Verdict.SILENT else self.named
             holders.setdefault(medication, set()).add(owner)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.jobs.policies import load_site_terms
 from app.population.drugs import Drugs, Verdict, may_be_opioid
+from app.population.rows import decode_drug_probe
 from app.population.scan import Summary, settle_medications
 from fhir_mappings.chart import map_chart
 from fhir_mappings.facts import Source
@@ -63,7 +64,8 @@ def lines(draw: st.DrawFn) -> tuple[dict[str, object], list[dict[str, object]]]:
 
 
 def _look(drugs: Drugs, line: Mapping[str, object], medications: list[dict[str, object]]) -> bool:
-    verdict, medication = drugs.of_line(json.dumps(line).encode())
+    raw = json.dumps(line).encode()
+    verdict, medication = drugs.of_line(decode_drug_probe(raw), raw)
     found = {str(one["id"]): drugs.of_medication(json.dumps(one).encode()) for one in medications}
     settled = settle_medications([Summary(0, {}, [], found, b"", b"")])
     return may_be_opioid(verdict, settled.get(medication) if medication else None)
@@ -91,7 +93,8 @@ def test_the_quick_look_leaves_other_drugs_aside(kind: str) -> None:
     for sig in SIGS:
         line = {**order("m", "p", LISINOPRIL), "resourceType": kind, "dosageInstruction": [{"text": sig}]}
         assert not _look(drugs, line, [])
-    assert drugs.of_line(json.dumps(order("m", "p", LISINOPRIL)).encode())[0] is Verdict.NO
+    raw = json.dumps(order("m", "p", LISINOPRIL)).encode()
+    assert drugs.of_line(decode_drug_probe(raw), raw) == (Verdict.NO, "")
 
 
 def test_medications_are_found_in_any_file_and_order(tmp_path: Path) -> None:
