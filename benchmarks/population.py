@@ -132,6 +132,8 @@ def main(arguments: Sequence[str] = ()) -> None:
         print(
             f"{_line(name, other)}; ltot per processor second: {ratios}; run by the clock {clock:.2f}x{goal_text}"
         )
+    if "pyspark" not in asked.skip and find_spec("pyspark") is not None:
+        print(_line("ltot on Spark", measure("run_on_spark", folder)))
     _growth(asked.size, asked.background, ours["run"])
 
 

@@ -75,10 +75,19 @@ def columns_of(path: Path) -> dict[str, str]:
 
 
 def run(folder: Path, out: Path) -> int:
-    from app.jobs.evaluate_population import Request, evaluate_population
+    return _run(folder, out, "embedded")
 
-    record = evaluate_population(Request(folder, out, date(2026, 6, 30), workers=PROCESSES))
-    print(f"{record.patients} patients, {record.patients_with_opioid} with an opioid", file=sys.stderr)
+
+def run_on_spark(folder: Path, out: Path) -> int:
+    return _run(folder, out, "spark")
+
+
+def _run(folder: Path, out: Path, engine: str) -> int:
+    from app.jobs.evaluate_population import EngineName, Request, evaluate_population
+
+    record = evaluate_population(
+        Request(folder, out, date(2026, 6, 30), EngineName(engine), workers=PROCESSES)
+    )
     return sum(file.bytes for file in record.inputs)
 
 
@@ -192,7 +201,7 @@ def _split(text: str) -> list[str]:
     return parts
 
 
-READERS = {one.__name__: one for one in (run, scan, duckdb, orjson, fhir_resources, pyspark)}
+READERS = {one.__name__: one for one in (run, run_on_spark, scan, duckdb, orjson, fhir_resources, pyspark)}
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as work:

@@ -138,8 +138,12 @@ def blocks_of(part: Part, digest: Digest) -> Iterator[Block]:
         return
     with _opened(part) as file:
         left = part.end - part.start
-        while left > 0 and (lines := file.readlines(min(_BLOCK, left))):
+        while left > 0:
+            # readlines stops behind the line that exceeds its hint; a hint of 0 would mean no limit.
+            lines = file.readlines(min(_BLOCK, left - 1)) if left > 1 else [file.read(1)]
             data = b"".join(lines)
+            if not data:
+                return
             digest.update(data)
             left -= len(data)
             yield Block(lines, list(map(len, lines)), _is_utf8(data), {})
