@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -94,6 +95,7 @@ def evaluate_population(request: Request) -> RunRecord:
     if not request.folder.is_dir():
         raise LtotError("LT-501", str(request.folder))
     inputs = inputs_in(request.folder)
+    inputs.files = {name: path for name, path in inputs.files.items() if not _is_below(path, request.out)}
     if not inputs.files:
         raise LtotError("LT-504", str(request.folder))
     policy, terms = load_policy(request.policy), load_site_terms(request.site_codes)
@@ -119,8 +121,17 @@ def evaluate_population(request: Request) -> RunRecord:
             (work / RUN).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
             publish(work, request.out)
     except OSError as error:
-        raise LtotError("LT-509", f"{error.strerror or 'The folder'}.") from None
+        raise LtotError("LT-509", f"{error.strerror or 'Its files cannot be written'}.") from None
+    except BrokenProcessPool:
+        raise LtotError(
+            "LT-509", "A process was ended, mostly for want of memory: try fewer --workers."
+        ) from None
     return record
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    """What an earlier run wrote is no export, also where it was written among the exports."""
+    return folder.resolve() in path.resolve().parents
 
 
 def _run(request: Request, inputs: Inputs, task: Task, work: Path) -> Found:

@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, reduce
+from importlib.util import find_spec
 from typing import Any
 
 import msgspec
@@ -67,6 +68,8 @@ def _keeper(wanted: bytes) -> Keeper:
 
 def _session() -> SparkSession:
     """The session the job was submitted to; without one, all processors of this machine.  Raises LtotError LT-508."""
+    if find_spec("pandas") is None:
+        raise LtotError("LT-508", "Spark's mapInArrow needs pandas: pip install 'ltot-panel[spark]'.")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     submitted = any(
         name in os.environ for name in ("PYSPARK_GATEWAY_PORT", "PYSPARK_SUBMIT_ARGS", "SPARK_REMOTE")

@@ -11,6 +11,7 @@ import pytest
 
 from app.errors import LtotError
 from app.jobs.evaluate_population import evaluate_population
+from app.population.embedded import Worker
 from app.population.pipeline import Limits
 from tests.population.conftest import DAY, LISINOPRIL, Request, condition, evaluate, order, person, write
 
@@ -121,3 +122,21 @@ def test_a_full_disk_is_said_and_leaves_the_earlier_result(tmp_path: Path) -> No
 
 def _no_large_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))
+
+
+def test_results_written_among_the_exports_are_not_read_as_one(tmp_path: Path) -> None:
+    folder = _export(tmp_path / "in")
+    first = evaluate(folder, folder / "run", limits=LIMITS)
+    assert first.record.set_aside == 1
+    assert evaluate(folder, folder / "run", limits=LIMITS).record.id == first.record.id
+
+
+def test_a_process_that_is_ended_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Worker, "scan", _end_here)
+    with pytest.raises(LtotError, match=r"LT-509.*memory"):
+        evaluate(_export(tmp_path / "in"), tmp_path / "out", workers=2, limits=LIMITS)
+    assert _visible(tmp_path / "out") == set()
+
+
+def _end_here(*_: object) -> None:
+    os._exit(9)

@@ -1,0 +1,109 @@
+"""`ltot population` and `ltot registry`, as an operator uses them; their pages say what there is."""
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.population.outputs import TABLES
+from app.population.tables import SCHEMAS
+from tests.population.conftest import order, person, write
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def _ltot(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    script = "from app.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        cwd=PROJECT, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin", **environment},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {
+        "LTOT_BASE_URL": "http://localhost:8000",
+        "LTOT_DATABASE_URL": f"sqlite:///{tmp_path / 'ltot.db'}",
+        "LTOT_MASTER_KEY": base64.b64encode(bytes(range(32))).decode(),
+    }
+
+
+def _evaluate(folder: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return _ltot("population", "evaluate", folder, "--out", out, "--as-of", "2026-06-30", *more)
+
+
+def test_from_an_export_to_a_list(tmp_path: Path, environment: dict[str, str]) -> None:
+    write(
+        tmp_path / "in/all.ndjson",
+        [person("p1"), *[order(f"m{n}", "p1", authoredOn=f"2026-0{n}-15") for n in (4, 5, 6)]],
+    )
+    done = _evaluate(tmp_path / "in", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "1 patients, 1 with an opioid, 1 on long-term opioid therapy" in done.stderr
+    run_id = done.stdout.strip()
+    assert json.loads((tmp_path / "out/run.json").read_text())["id"] == run_id
+    assert _ltot("migrate", **environment).returncode == 0
+    added = _ltot(
+        "tenant", "add", "--id", "north", "--name", "North", "--issuer", "https://north.example.org/fhir",
+        "--client-id", "c", **environment,
+    )  # fmt: skip
+    assert added.returncode == 0, added.stderr
+    assert _ltot("registry", "load", tmp_path / "out", **environment).stdout.split()[-1] == "loaded"
+    assert "was loaded before" in _ltot("registry", "load", tmp_path / "out", **environment).stdout
+    listed = _ltot("registry", "list", "--ltot", "yes", "--mme", "1-49", **environment)
+    assert listed.stdout.split("\t")[:3] == ["p1", "yes", "30.0"]
+    exported = _ltot("registry", "export", tmp_path / "list.csv", **environment)
+    assert exported.stdout.startswith(f"1 patients of run {run_id}")
+    assert (tmp_path / "list.csv").read_text(encoding="utf-8-sig").splitlines()[1].startswith("p1,yes,")
+    assert "ltot\tyes\twithheld" in _ltot("registry", "measures", **environment).stdout
+
+
+def test_several_tenants_must_be_told_apart(environment: dict[str, str]) -> None:
+    assert _ltot("migrate", **environment).returncode == 0
+    refused = _ltot("registry", "measures", **environment)
+    assert refused.returncode == 2
+    assert "LT-601" in refused.stderr
+    assert "LT-607" in _ltot("registry", "measures", "--tenant", "nobody", **environment).stderr
+
+
+@pytest.mark.parametrize(
+    ("prepare", "code"), [("nothing", "LT-501"), ("empty", "LT-504"), ("a bundle", "LT-504")]
+)
+def test_a_folder_without_an_export_is_refused_in_one_sentence(
+    prepare: str, code: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    if prepare != "nothing":
+        folder.mkdir()
+    if prepare == "a bundle":
+        (folder / "bundle.json").write_text('{"resourceType":"Bundle","type":"collection"}')
+    said = _evaluate(folder, tmp_path / "out")
+    assert said.returncode == 2
+    assert said.stderr.startswith(code)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_lost_too_much_ends_with_1(tmp_path: Path) -> None:
+    write(tmp_path / "in/MedicationRequest.ndjson", [order("m1", "p1"), b"{"])
+    said = _evaluate(tmp_path / "in", tmp_path / "out")
+    assert said.returncode == 1
+    assert "failed" in said.stderr
+    assert (tmp_path / "out/run.json").is_file()
+
+
+def test_an_unknown_engine_is_wrong_usage(tmp_path: Path) -> None:
+    said = _evaluate(tmp_path, tmp_path / "out", "--engine", "abacus")
+    assert said.returncode == 2
+    assert "embedded or spark" in said.stderr
+
+
+def test_the_page_of_tables_names_every_file_and_column() -> None:
+    page = (PROJECT / "docs/tables.md").read_text(encoding="utf-8")
+    missing = [name for schema in SCHEMAS.values() for name in schema.names if f"`{name}`" not in page]
+    assert missing == []
+    for name in (*TABLES, "quarantine.ndjson", "run.json"):
+        assert f"## {name}" in page
