@@ -13,13 +13,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from functools import cached_property
 from importlib.abc import MetaPathFinder
 from itertools import repeat
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -89,16 +88,15 @@ class Worker:
     def _spill(self, lines: Iterable[tuple[int, Kept]]) -> Shards:
         """Append lines to this process's file of each shard; the shards that refer to each Medication."""
         found: Shards = {}
-        with ExitStack() as opened:
-            files: dict[int, BinaryIO] = {}
-            for shard, kept in lines:
-                if shard not in files:
-                    path = self._folder / f"shard-{shard}.{os.getpid()}"
-                    files[shard] = opened.enter_context(path.open("ab"))
-                record = pack(kept)
-                files[shard].write(_LENGTH.pack(len(record)) + record)
-                for id_ in medications_in(kept.raw):
-                    found.setdefault(id_, set()).add(shard)
+        held: dict[int, bytearray] = {}
+        for shard, kept in lines:
+            record = pack(kept)
+            held.setdefault(shard, bytearray()).extend(_LENGTH.pack(len(record)) + record)
+            for id_ in medications_in(kept.raw):
+                found.setdefault(id_, set()).add(shard)
+        for shard, records in held.items():
+            with (self._folder / f"shard-{shard}.{os.getpid()}").open("ab") as file:
+                file.write(records)
         return found
 
     def _records(self, shard: int) -> Iterator[Row | SetAside]:

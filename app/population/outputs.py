@@ -21,13 +21,15 @@ from app.population.tables import SCHEMAS
 
 RUN = "run.json"
 QUARANTINE = "quarantine.ndjson"
+_GROUP_ROWS = 1000
 TABLES = tuple(f"{name}.parquet" for name in SCHEMAS)
 
 
 class TableWriter:
-    """Writes the three tables, one row group per shard that adds rows."""
+    """Writes the three tables in row groups of equal length, however the rows come in."""
 
     def __init__(self, folder: Path) -> None:
+        self._held: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
         self._writers = {
             name: pq.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd", version="2.6")
             for name, schema in SCHEMAS.items()
@@ -35,13 +37,23 @@ class TableWriter:
 
     def add(self, batches: dict[str, bytes]) -> None:
         for name, data in batches.items():
-            table = read_ipc(data)
-            if table.num_rows:
-                self._writers[name].write_table(table)
+            self._held[name].append(read_ipc(data))
+            if sum(table.num_rows for table in self._held[name]) >= _GROUP_ROWS:
+                self._write(name, _GROUP_ROWS)
 
     def close(self) -> None:
-        for writer in self._writers.values():
+        for name, writer in self._writers.items():
+            self._write(name, 1)
             writer.close()
+
+    def _write(self, name: str, least: int) -> None:
+        """Write whole row groups; what is left over stays until there is more, or the end."""
+        together = pa.concat_tables(self._held[name]).combine_chunks() if self._held[name] else None
+        start = 0
+        while together is not None and together.num_rows - start >= least:
+            self._writers[name].write_table(together.slice(start, _GROUP_ROWS))
+            start += _GROUP_ROWS
+        self._held[name] = [together.slice(start)] if together is not None else []
 
 
 def write_quarantine(path: Path, set_aside: Iterable[SetAside]) -> int:
@@ -77,8 +89,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def equal_rows(one: Path, other: Path) -> bool:
-    """Whether two tables hold the same rows in the same order."""
-    return pa.Table.equals(pq.read_table(one), pq.read_table(other))

@@ -20,7 +20,7 @@ from app.population.parts import MAX_LINE, PART_BYTES, Part, parts_of
 from app.population.rows import SetAside
 from app.population.scan import Summary, settle_medications
 
-SHARD_PATIENTS = 200
+SHARD_PATIENTS = 50
 MOST_SHARDS = 4096
 _COUNTED_AT_ONCE = 1_000_000
 

@@ -58,9 +58,7 @@ def test_generated_exports_give_what_each_chart_gives(generated: Path, tmp_path:
 def test_neither_processes_nor_the_cut_of_files_change_a_byte(generated: Path, tmp_path: Path) -> None:
     whole = evaluate(generated, tmp_path / "whole")
     cut = evaluate(generated, tmp_path / "cut", workers=2, limits=Limits(part_bytes=50_000, shard_patients=7))
-    for table in ("evaluations.parquet", "gaps.parquet", "contributions.parquet"):
-        assert _rows(whole, table) == _rows(cut, table)
-    assert whole.files()["quarantine.ndjson"] == cut.files()["quarantine.ndjson"]
+    assert cut.files() == whole.files()
     again = evaluate(generated, tmp_path / "again", workers=2)
     assert again.files() == whole.files()
     assert again.record.id == whole.record.id
@@ -85,9 +83,3 @@ def test_spark_reads_public_exports_in_one_tree(tmp_path: Path) -> None:
     spark = evaluate(POPULATION, tmp_path / "spark", engine=EngineName.SPARK)
     assert len(spark.rows) > 100
     assert spark.files() == embedded.files()
-
-
-def _rows(run: Run, table: str) -> list[dict[str, object]]:
-    import pyarrow.parquet as pq
-
-    return pq.read_table(run.out / table).to_pylist()
