@@ -148,23 +148,25 @@ class TestIdle:
         idle_page.clock.fast_forward(20_000)
         expect(idle_page.get_by_text("The panel closes in")).to_be_visible()
         expect(idle_page.get_by_role("status")).to_contain_text("Keep it open?")
-        idle_page.get_by_role("button", name="Keep it open").click()
+        with idle_page.expect_response("**/keep"):
+            idle_page.get_by_role("button", name="Keep it open").click()
         expect(idle_page.get_by_text("The panel closes in")).to_be_hidden()
         idle_page.clock.fast_forward(300_000)
         expect(idle_page.get_by_role("heading", name="80 MME/day today")).to_be_visible()
         assert site.posts == ["keep"]
 
     def test_unused_panel_closes_itself(self, idle_page: Page, site: Site) -> None:
-        idle_page.clock.fast_forward(601_000)
+        with idle_page.expect_response("**/end"):
+            idle_page.clock.fast_forward(601_000)
         expect(idle_page.get_by_role("heading", name="Session over")).to_be_visible()
         assert "Rivera" not in idle_page.content()
         assert "MME" not in idle_page.inner_text("main")
-        idle_page.wait_for_function("true")
         assert site.posts == ["end"]
 
     def test_reading_with_the_keyboard_is_use(self, idle_page: Page, site: Site) -> None:
         idle_page.clock.fast_forward(300_000)
-        idle_page.keyboard.press("Tab")
+        with idle_page.expect_response("**/keep"):
+            idle_page.keyboard.press("Tab")
         idle_page.clock.fast_forward(400_000)
         expect(idle_page.get_by_role("heading", name="80 MME/day today")).to_be_visible()
         assert site.posts == ["keep"]
