@@ -7,6 +7,7 @@ INSTALLED := $(VENV)/.installed
 SPARK := $(VENV)/.spark
 PYTEST_WORKERS ?= 2
 LAUNCHES ?= 10000
+EXAMPLES ?= 100000
 
 .PHONY: help demo test check fix bench load nightly docs lock system
 
@@ -50,8 +51,8 @@ load: $(INSTALLED)  ## launches through two services while the EHRs fail; LAUNCH
 	tools/ensure-system-packages.sh postgresql
 	$(BIN)/python -m benchmarks.launches --launches $(LAUNCHES)
 
-nightly: $(INSTALLED)  ## the property tests with 100,000 examples each
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/property
+nightly: $(INSTALLED)  ## the property tests with EXAMPLES=100000 each, new ones every time
+	LTOT_NIGHTLY=$(EXAMPLES) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) tests/property tests/mapping/test_properties.py
 
 docs: $(INSTALLED)  ## write the generated pages again
 	$(BIN)/python -m tests.docs.render

@@ -19,6 +19,7 @@ from app.clinical.policy import Policy
 from app.clinical.state import Decision
 from app.clinical.version import CODE_VERSION
 from fhir_mappings.facts import Facts
+from tests.examples import examples
 from tests.gaps.build import AS_OF, BUPRENORPHINE_NALOXONE, OXYCODONE, chart, order, problem, record
 from tests.gaps.charts import EMPTY, FULL, ITEMS
 from valuesets import Terms, load_terms
@@ -33,7 +34,7 @@ def shuffled(facts: Facts, seed: int) -> Facts:
     return replace(facts, sources={kind: facts.sources[kind] for kind in kinds}, **moved)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(seed=st.integers(0, 10**6))
 def test_the_order_of_facts_changes_nothing(seed: int) -> None:
     terms = load_terms()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fhir_mappings.chart import map_chart
 from fhir_mappings.facts import Facts, Source
+from tests.examples import examples
 from tests.mapping.chart import (
     FENTANYL_25,
     LOINC,
@@ -165,19 +166,19 @@ def test_the_chart_maps_without_a_word() -> None:
 
 
 @given(st.permutations(CHART))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_the_order_of_the_input_changes_nothing(resources: list[Any]) -> None:
     assert mapped(resources) == WHOLE
 
 
 @given(st.lists(st.sampled_from(range(len(CHART))), max_size=6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_repetition_changes_nothing(again: list[int]) -> None:
     assert mapped([*CHART, *(CHART[index] for index in again)]) == WHOLE
 
 
 @given(st.sampled_from(PLACES), WRONG)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 def test_a_wrong_value_anywhere_never_fails_and_never_hides_the_other_resources(
     path: tuple[Any, ...], value: Any
 ) -> None:
@@ -198,7 +199,7 @@ def test_a_wrong_value_anywhere_never_fails_and_never_hides_the_other_resources(
     ),
     WRONG,
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 def test_an_opioid_order_with_a_wrong_value_stays_an_order_or_is_named(
     path: tuple[Any, ...], value: Any
 ) -> None:
@@ -221,7 +222,7 @@ def test_an_opioid_order_with_a_wrong_value_stays_an_order_or_is_named(
     st.integers(min_value=0, max_value=4000),
     st.binary(max_size=3),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_damaged_bytes_never_fail(index: int, place: int, junk: bytes) -> None:
     raw = [json.dumps(resource).encode() for resource in CHART]
     place = place % len(raw[index])
@@ -232,7 +233,7 @@ def test_damaged_bytes_never_fail(index: int, place: int, junk: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_arbitrary_bytes_are_named_as_unreadable(junk: bytes) -> None:
     found = map_chart(PATIENT, [junk], terms=TERMS, sources={}, zone=ZONE)
     assert [issue.code.value for issue in found.issues] == ["unreadable"]
