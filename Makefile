@@ -8,8 +8,9 @@ SPARK := $(VENV)/.spark
 PYTEST_WORKERS ?= 2
 LAUNCHES ?= 10000
 EXAMPLES ?= 100000
+KILLS ?= 200
 
-.PHONY: help demo test check fix bench load nightly docs lock system
+.PHONY: help demo test check fix bench load kills nightly docs lock system
 
 help:  ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -50,6 +51,9 @@ bench: $(INSTALLED)  ## the benchmarks, printing ratios
 load: $(INSTALLED)  ## launches through two services while the EHRs fail; LAUNCHES=500 for a short run
 	tools/ensure-system-packages.sh postgresql
 	$(BIN)/python -m benchmarks.launches --launches $(LAUNCHES)
+
+kills: $(INSTALLED)  ## exports and evaluations killed at random instants and gone on with; KILLS=20 for a short run
+	$(BIN)/python -m benchmarks.kills --kills $(KILLS)
 
 nightly: $(INSTALLED)  ## the property tests with EXAMPLES=100000 each, new ones every time
 	LTOT_NIGHTLY=$(EXAMPLES) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) tests/property tests/mapping/test_properties.py
