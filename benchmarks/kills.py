@@ -37,7 +37,7 @@ from app.jobs.demo import (
 )
 from app.jobs.service import Service
 from app.main import create_app
-from app.population.outputs import QUARANTINE, RUN, TABLES, checksum
+from app.population.outputs import RUN, checksum
 from app.sandbox.bulk_jobs import BulkOptions
 from app.sandbox.config import SandboxClient
 from app.sandbox.server import create_sandbox
@@ -51,7 +51,7 @@ TIMEOUT = 300
 OWN_FILES = frozenset({"export.json", "log.ndjson", "manifest.json", ".lock"})
 
 
-class BrokenPromise(AssertionError):
+class BrokenPromiseError(AssertionError):
     """A run that was killed did not end as one that was not."""
 
 
@@ -159,7 +159,7 @@ class Command:
             process.send_signal(signal.SIGKILL)
         _, said = process.communicate(timeout=TIMEOUT)
         if process.returncode not in {0, -signal.SIGKILL}:
-            raise BrokenPromise(f"{out.name}: exit code {process.returncode}: {said.strip()}")
+            raise BrokenPromiseError(f"{out.name}: exit code {process.returncode}: {said.strip()}")
         return process.returncode != 0
 
     def finish(self, out: Path) -> None:
@@ -169,14 +169,14 @@ class Command:
 def ended(process: subprocess.Popen[str]) -> None:
     _, said = process.communicate(timeout=TIMEOUT)
     if process.returncode:
-        raise BrokenPromise(f"exit code {process.returncode}: {said.strip()}")
+        raise BrokenPromiseError(f"exit code {process.returncode}: {said.strip()}")
 
 
 @dataclass(slots=True)
 class Trials:
     """One command, killed again and again.
 
-    honest: called after every kill with the folder, raises BrokenPromise.  result: what must be as undisturbed.
+    honest: called after every kill with the folder, raises BrokenPromiseError.  result: what must be as undisturbed.
     """
 
     name: str
@@ -206,7 +206,9 @@ class Trials:
             self.honest(out)
             if (found := self.result(out)) != expected:
                 differing = sorted(name for name, _ in set(found.items()) ^ set(expected.items()))
-                raise BrokenPromise(f"{self.name} {out.name} differs: {', '.join(dict.fromkeys(differing))}")
+                raise BrokenPromiseError(
+                    f"{self.name} {out.name} differs: {', '.join(dict.fromkeys(differing))}"
+                )
             self.runs += 1
 
     def line(self) -> str:
@@ -228,13 +230,13 @@ class Fetches:
         """What the state on disk calls done is whole, and is fetched no more from now on."""
         for address, times in self._verified.items():
             if self._fetched[address] != times:
-                raise BrokenPromise(f"{out.name}: {address} was verified and fetched again")
+                raise BrokenPromiseError(f"{out.name}: {address} was verified and fetched again")
         if not (out / "export.json").exists():
             return
         for file in json.loads((out / "export.json").read_text())["files"]:
             if file["done"] and file["url"]:
                 if checksum(out / file["name"]) != file["sha256"]:
-                    raise BrokenPromise(f"{out.name}: {file['name']} is not what was verified")
+                    raise BrokenPromiseError(f"{out.name}: {file['name']} is not what was verified")
                 address = "/" + file["url"].split("/", 3)[3]
                 if address not in self._verified:
                     self._verified[address] = self._fetched[address]
@@ -266,7 +268,7 @@ def honest_run(out: Path) -> None:
         return
     for name, expected in json.loads((out / RUN).read_text())["outputs"].items():
         if checksum(out / name) != expected:
-            raise BrokenPromise(f"{out.name}: {name} is not what the record names")
+            raise BrokenPromiseError(f"{out.name}: {name} is not what the record names")
 
 
 def export_trials(ehr: Ehr, fetches: Fetches) -> Trials:
@@ -298,7 +300,7 @@ def generate(folder: Path, patients: int, seed: int) -> Path:
 
 
 def run(kills: int, patients: int, seed: int) -> list[str]:
-    """Kill exports, then evaluations of what was exported; the lines to print.  Raises BrokenPromise."""
+    """Kill exports, then evaluations of what was exported; the lines to print.  Raises BrokenPromiseError."""
     with tempfile.TemporaryDirectory(prefix="ltot-kills-") as name:
         folder = Path(name)
         data = generate(folder / "data", patients, seed)
@@ -311,7 +313,10 @@ def run(kills: int, patients: int, seed: int) -> list[str]:
         evaluations = evaluation_trials(folder / "exports/undisturbed", ehr.environment)
         evaluations.go(folder / "runs", kills, random.Random(seed + 1))
         again = sum(ehr.fetched.values()) - len(ehr.fetched)
-        files = f"{fetches.addresses} files verified, none of them fetched again; {again} fetches repeated what a kill broke off"
+        files = (
+            f"{fetches.addresses} files verified, none of them fetched again; {again} fetches repeated what a kill "
+            "broke off"
+        )
         return [exports.line(), files, evaluations.line()]
 
 
@@ -326,7 +331,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     try:
         for line in run(asked.kills, asked.patients, asked.seed):
             print(line, flush=True)
-    except BrokenPromise as broken:
+    except BrokenPromiseError as broken:
         raise SystemExit(f"A promise was broken: {broken}") from None
 
 
