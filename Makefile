@@ -10,7 +10,7 @@ LAUNCHES ?= 10000
 EXAMPLES ?= 100000
 KILLS ?= 200
 
-.PHONY: help demo test check fix bench load kills nightly docs lock system
+.PHONY: help demo test check fix bench load kills engines nightly docs lock system
 
 help:  ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -54,6 +54,9 @@ load: $(INSTALLED)  ## launches through two services while the EHRs fail; LAUNCH
 
 kills: $(INSTALLED)  ## exports and evaluations killed at random instants and gone on with; KILLS=20 for a short run
 	$(BIN)/python -m benchmarks.kills --kills $(KILLS)
+
+engines: $(INSTALLED) $(SPARK)  ## both engines over public and 100,000 generated people, every table compared
+	$(BIN)/python -m benchmarks.engines
 
 nightly: $(INSTALLED)  ## the property tests with EXAMPLES=100000 each, new ones every time
 	LTOT_NIGHTLY=$(EXAMPLES) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) tests/property tests/mapping/test_properties.py

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC as UNIVERSAL
+from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.options import UTC, AsOf, PolicyFile, SiteCodes, Zone
+
+if TYPE_CHECKING:
+    from app.population.keep import Recorded
 
 population_cli = typer.Typer(help="Whole exports: everyone with an opioid.", no_args_is_help=True)
 
@@ -22,6 +31,9 @@ def population_evaluate(
     policy: PolicyFile = None,
     site_codes: SiteCodes = None,
     time_zone: Zone = UTC,
+    tenant: Annotated[
+        str | None, typer.Option(metavar="ID", help="count what was recorded in this tenant's visits as well")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="processes of the embedded engine; all processors by default")
     ] = None,
@@ -31,14 +43,44 @@ def population_evaluate(
 
     if engine not in {name.value for name in EngineName}:
         raise typer.BadParameter("write embedded or spark", param_hint="--engine")
-    record = evaluate_population(
-        Request(folder, out, as_of, EngineName(engine), policy, site_codes, time_zone, workers)
-    )
+    with _recorded(tenant, as_of) as recorded:
+        record = evaluate_population(
+            Request(
+                folder,
+                out,
+                as_of,
+                EngineName(engine),
+                policy,
+                site_codes,
+                time_zone,
+                workers,
+                recorded=recorded,
+            )
+        )
     for line in summary(record):
         print(line, file=sys.stderr)
     print(record.id)
     if record.status == "failed":
         raise typer.Exit(1)
+
+
+@contextmanager
+def _recorded(tenant: str | None, as_of: date) -> Iterator[Callable[[Sequence[str]], Recorded] | None]:
+    """What gives the entries of the tenant's visits; None without a tenant."""
+    if tenant is None:
+        yield None
+        return
+    from app.jobs.entries import recorded_until
+    from app.jobs.tenants import SetUp
+
+    with SetUp.opened(os.environ) as set_up:
+        yield recorded_until(
+            set_up.store,
+            tenant,
+            as_of,
+            actor=f"operator {getpass.getuser()}",
+            clock=lambda: datetime.now(UNIVERSAL),
+        )
 
 
 def add_to(cli: typer.Typer) -> None:

@@ -100,6 +100,14 @@ class Entry:
         return ""
 
 
+@dataclass(frozen=True, slots=True)
+class VisitEntry:
+    """An entry with the resource it became when it was written to the EHR, "" when it did not."""
+
+    entry: Entry
+    reference: str = ""
+
+
 def standing_entries(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """Of entries in the order they were made, those that still stand: not withdrawn, not replaced the same day."""
     made = list(entries)

@@ -1,48 +1,16 @@
-"""What was recorded in visits, put beside the chart and judged with it."""
+"""What was recorded in visits and counts: of one patient for the panel, of many for a run over an export."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
 
-from app.clinical.entries import Entry, decisions_of, records_of, standing_entries, with_entries
-from app.clinical.evaluate import evaluate
-from app.clinical.evaluation import Evaluation
-from app.clinical.policy import Policy
-from app.clinical.records import Record, RecordKind
-from app.store.records import KeptEntry
-from fhir_mappings.facts import Facts
-from valuesets import Terms
-
-
-@dataclass(frozen=True, slots=True)
-class Charted:
-    """A chart with the entries that count beside it, under one policy on one day."""
-
-    facts: Facts
-    policy: Policy
-    terms: Terms
-    as_of: date
-    entries: tuple[Entry, ...] = ()
-
-    def evaluation(self, *further: Record) -> Evaluation:
-        """The whole answer.  further: records taken as made, to see what they would change."""
-        return evaluate(
-            with_entries(self.facts, self.entries),
-            self.policy,
-            self.terms,
-            self.as_of,
-            decisions=decisions_of(self.entries),
-            records=(*records_of(self.entries), *further),
-        )
-
-    def reviewable(self, found: Evaluation) -> frozenset[str]:
-        """Rules whose finding would be another after a review today: only there is a review offered."""
-        reviews = (Record(self.as_of, RecordKind.REVIEW, gap.id, text="reviewed") for gap in found.gaps)
-        before = {gap.id: (gap.status, gap.text) for gap in found.gaps}
-        after = self.evaluation(*reviews).gaps
-        return frozenset(gap.id for gap in after if before.get(gap.id) != (gap.status, gap.text))
+from app.clinical.entries import VisitEntry, standing_entries
+from app.population.keep import Recorded
+from app.store.audit import AuditEvent, AuditLog
+from app.store.db import Store
+from app.store.records import KeptEntry, Records
+from app.store.tenants import Tenants
 
 
 def standing(kept: Sequence[KeptEntry]) -> tuple[KeptEntry, ...]:
@@ -51,7 +19,31 @@ def standing(kept: Sequence[KeptEntry]) -> tuple[KeptEntry, ...]:
     return tuple(one for one in kept if one.entry.id in ids)
 
 
-def own_entries(kept: Iterable[KeptEntry], facts: Facts) -> tuple[Entry, ...]:
-    """The entries that count beside the chart: one the EHR holds by now counts as the EHR has it."""
-    seen = {one.ref for part in (facts.events, facts.results, facts.documents) for one in part}
-    return tuple(one.entry for one in kept if one.write_back is None or one.write_back.reference not in seen)
+def visit_entries(kept: Iterable[KeptEntry]) -> tuple[VisitEntry, ...]:
+    """The entries with what they became at the EHR."""
+    return tuple(VisitEntry(one.entry, one.write_back.reference if one.write_back else "") for one in kept)
+
+
+def recorded_until(
+    store: Store, tenant_id: str, as_of: date, *, actor: str, clock: Callable[[], datetime]
+) -> Callable[[Sequence[str]], Recorded]:
+    """Gives the standing entries of the patients named that are about a day up to `as_of`.
+
+    The access log says first that they are read.  Raises LT-607 for a tenant that is not there, LT-606.
+    """
+    Tenants(store).get(tenant_id)
+    # A run starts processes: they must not share a connection.
+    store.engine.dispose()
+
+    def recorded(patients: Sequence[str]) -> Recorded:
+        event = AuditEvent(
+            tenant_id, "population.entries", f"{len(patients)} patients asked for", actor=actor
+        )
+        AuditLog(store).append(event, clock())
+        found = {
+            patient: [one for one in visit_entries(standing(kept)) if one.entry.on <= as_of]
+            for patient, kept in Records(store).of_patients(tenant_id, patients).items()
+        }
+        return {patient: entries for patient, entries in sorted(found.items()) if entries}
+
+    return recorded

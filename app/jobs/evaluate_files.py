@@ -16,6 +16,7 @@ from app.population.census import Census, census_of
 from app.population.charts import Collected, charts, collect
 from app.population.exports import together
 from app.population.inputs import InputError, open_path, read
+from app.population.moved import holders_among, left_behind
 from fhir_mappings.chart import map_chart
 from fhir_mappings.facts import Facts
 from valuesets import Terms
@@ -51,7 +52,9 @@ def read_files(paths: Sequence[Path], *, policy: Policy, terms: Terms, as_of: da
     """Read every path; raises LtotError (LT-501 to LT-504) naming the first that is no chart at all."""
     try:
         inputs = together(open_path(path) for path in paths)
-        collected = collect(read(inputs), inputs.deleted)
+        rows = list(read(inputs))
+        left = left_behind(holders_among(rows, inputs.servers()))
+        collected = collect(rows, inputs.deleted, left)
     except InputError as error:
         raise LtotError(error.code, error.detail) from None
     if not collected.rows and not collected.set_aside:

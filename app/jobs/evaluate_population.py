@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ from app.jobs.policies import POLICIES, load_policy, load_site_terms
 from app.population.derive import Task
 from app.population.engine import Engine
 from app.population.exports import Inputs, inputs_in
+from app.population.keep import Recorded
 from app.population.outputs import (
     QUARANTINE,
     RUN,
@@ -33,7 +34,7 @@ from app.population.outputs import (
     publish,
     write_quarantine,
 )
-from app.population.pipeline import Found, InputFile, Limits, run, status_of
+from app.population.pipeline import Found, InputFile, Limits, nothing_recorded, run, status_of
 
 MOST_SET_ASIDE = 0.05
 _WORK = ".work-"
@@ -46,7 +47,11 @@ class EngineName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to evaluate and how.  workers: processes of the embedded engine, all processors when None."""
+    """What to evaluate and how.
+
+    workers: processes of the embedded engine, all processors when None.  recorded: gives what was recorded in the
+    visits of the patients named; None when nothing of that is known here.
+    """
 
     folder: Path
     out: Path
@@ -57,12 +62,14 @@ class Request:
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     workers: int | None = None
     limits: Limits = field(default_factory=Limits)
+    recorded: Callable[[Sequence[str]], Recorded] | None = None
 
 
 class RunRecord(msgspec.Struct):
     """`run.json`: what was read, by which versions, and how complete it was (docs/tables.md).
 
-    id: the same for the same inputs, policy, versions and day.
+    id: the same for the same inputs, visit entries, policy, versions and day.  visit_entries: how many counted, None
+    when they were not asked for.
     """
 
     id: str
@@ -78,10 +85,12 @@ class RunRecord(msgspec.Struct):
     resources: dict[str, int]
     patients: int
     patients_with_opioid: int
+    opioid_cannot_tell: int
     on_ltot: int
     ltot_cannot_tell: int
     repeated_resources: int
     set_aside: int
+    visit_entries: int | None
     outputs: dict[str, str]
 
 
@@ -138,7 +147,7 @@ def _run(request: Request, inputs: Inputs, task: Task, work: Path) -> Found:
     engine = _engine(request, inputs, task, work)
     tables = TableWriter(work)
     try:
-        return run(inputs, engine, tables, request.limits)
+        return run(inputs, engine, tables, request.limits, request.recorded or nothing_recorded)
     finally:
         tables.close()
         engine.close()
@@ -178,7 +187,8 @@ def _working_folder(out: Path) -> Iterator[Path]:
 
 def _record(request: Request, found: Found, versions: dict[str, str], task: Task, aside: int) -> RunRecord:
     status, reasons = status_of(found, MOST_SET_ASIDE)
-    identity = msgspec.json.encode([found.files, versions, task.policy, request.as_of, task.zone])
+    entries = None if request.recorded is None else found.recorded
+    identity = msgspec.json.encode([found.files, versions, task.policy, request.as_of, task.zone, entries])
     return RunRecord(
         id=hashlib.sha256(identity).hexdigest()[:32],
         status=status,
@@ -192,11 +202,13 @@ def _record(request: Request, found: Found, versions: dict[str, str], task: Task
         inputs=found.files,
         resources=found.kinds,
         patients=found.people,
-        patients_with_opioid=found.tally.patients,
+        patients_with_opioid=found.tally.with_opioid,
+        opioid_cannot_tell=found.tally.patients - found.tally.with_opioid,
         on_ltot=found.tally.on_ltot,
         ltot_cannot_tell=found.tally.cannot_tell,
         repeated_resources=found.tally.duplicates,
         set_aside=aside,
+        visit_entries=None if entries is None else sum(map(len, entries.values())),
         outputs={},
     )
 
@@ -207,11 +219,16 @@ def summary(record: RunRecord) -> list[str]:
         f"Run {record.id}: {record.status}",
         (
             f"{record.patients} patients, {record.patients_with_opioid} with an opioid, {record.on_ltot} on "
-            f"long-term opioid therapy, {record.ltot_cannot_tell} of whom it cannot be told"
+            f"long-term opioid therapy; it cannot be told of {record.opioid_cannot_tell} whether they have an opioid, "
+            f"of {record.ltot_cannot_tell} whether they are on long-term opioid therapy"
         ),
         (
             f"{sum(record.resources.values())} resources read, {record.repeated_resources} repeated, "
             f"{record.set_aside} set aside (see {QUARANTINE})"
         ),
     ]
+    if record.visit_entries is None:
+        lines.append("what was recorded in visits is not counted: name the tenant to count it")
+    else:
+        lines.append(f"{record.visit_entries} entries recorded in visits counted")
     return lines + [f"incomplete: {reason}" for reason in record.reasons]

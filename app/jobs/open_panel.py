@@ -10,12 +10,13 @@ from datetime import datetime
 import msgspec
 
 from app.clinical.as_json import as_json
+from app.clinical.charted import Charted, own_entries
 from app.clinical.evaluation import Evaluation
 from app.clinical.policy import Policy
 from app.ehr.chart import ChartPull, pull_chart
 from app.ehr.client import FhirClient
 from app.errors import LtotError
-from app.jobs.entries import Charted, own_entries, standing
+from app.jobs.entries import standing, visit_entries
 from app.jobs.service import Service, in_thread
 from app.jobs.tokens import LaunchTokens
 from app.store.audit import AuditEvent
@@ -55,7 +56,7 @@ async def open_panel(service: Service, tenant: Tenant, launch: Launch, cookie: s
     )
     _require_patient(facts)
     kept = standing(await in_thread(service.records.of_patient, tenant.id, launch.patient))
-    chart = Charted(facts, policy, service.terms, read_at.date(), own_entries(kept, facts))
+    chart = Charted(facts, policy, service.terms, read_at.date(), own_entries(visit_entries(kept), facts))
     evaluation = chart.evaluation()
     await in_thread(service.audit.append, _event(tenant, launch, evaluation), service.now())
     return OpenedPanel(evaluation, facts.person, policy, read_at, kept, chart.reviewable(evaluation))

@@ -7,7 +7,7 @@ export without a single Procedure says nothing about procedures.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from app.population.census import Census
@@ -52,8 +52,13 @@ class Collected:
     deleted: int = 0
 
 
-def collect(rows: Iterable[Row | SetAside], deleted: Mapping[str, float]) -> Collected:
-    """Group rows by patient.  Of rows with one kind and id the newest stay, in any order; deleted ones go."""
+def collect(
+    rows: Iterable[Row | SetAside], deleted: Mapping[str, float], left: Mapping[str, Collection[str]]
+) -> Collected:
+    """Group rows by patient.  Of rows with one kind and id the newest stay, in any order; deleted ones go.
+
+    left: by resource, the patients it has moved away from.
+    """
     found = Collected()
     for row in rows:
         if isinstance(row, SetAside):
@@ -63,6 +68,8 @@ def collect(rows: Iterable[Row | SetAside], deleted: Mapping[str, float]) -> Col
         kinds[row.kind] = kinds.get(row.kind, 0) + 1
         if is_deleted(f"{row.kind}/{row.id}", row.patient, row.moment, deleted):
             found.deleted += 1
+        elif left and row.patient in left.get(row.ref, ()):
+            found.duplicates += 1
         elif row.patient is not None:
             found.files_of_patient.setdefault(row.patient, set()).add(row.file)
             key = (row.patient, row.kind, row.id or f"{row.file}:{row.line}")

@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pyarrow as pa
 
-from app.clinical.evaluate import evaluate
+from app.clinical.charted import Charted, own_entries
 from app.clinical.evaluation import LtotStatus
 from app.clinical.policy import Policy, parse_policy
 from app.population.census import Census
 from app.population.charts import DRUG_KINDS, Chart, charts, collect
 from app.population.exports import EVERY
+from app.population.keep import Wanted
 from app.population.rows import Row, SetAside
 from app.population.tables import Tables
 from fhir_mappings.chart import map_chart
@@ -52,9 +53,13 @@ class Tools:
 
 
 class Tally(msgspec.Struct):
-    """What a shard, or a run, found.  duplicates: lines that repeat a resource."""
+    """What a shard, or a run, found.
+
+    patients: evaluated, with_opioid of whom have one for certain.  duplicates: lines that repeat a resource.
+    """
 
     patients: int = 0
+    with_opioid: int = 0
     on_ltot: int = 0
     cannot_tell: int = 0
     resources: int = 0
@@ -73,11 +78,10 @@ class Derived(msgspec.Struct):
     set_aside: list[SetAside]
 
 
-def derive(
-    records: Iterable[Row | SetAside], census: Census, deleted: dict[str, float], tools: Tools
-) -> Derived:
+def derive(records: Iterable[Row | SetAside], census: Census, wanted: Wanted, tools: Tools) -> Derived:
     """Evaluate every patient of a shard who has an opioid, or of whom that cannot be told."""
-    found = collect(sorted(records, key=lambda row: (row.file, row.line)), deleted)
+    deleted = wanted.deleted
+    found = collect(sorted(records, key=lambda row: (row.file, row.line)), deleted, wanted.left)
     tally = Tally(duplicates=found.duplicates)
     tables, set_aside = Tables(), list[SetAside]()
     for chart in charts(found, census, deleted):
@@ -85,10 +89,12 @@ def derive(
         opioid = has_opioid(facts, chart)
         if not opioid:
             continue
-        evaluation = evaluate(facts, tools.policy, tools.terms, tools.as_of)
+        entries = own_entries(wanted.recorded.get(chart.patient, ()), facts)
+        evaluation = Charted(facts, tools.policy, tools.terms, tools.as_of, entries).evaluation()
         tables.add(evaluation, opioid)
         set_aside += unreadable(facts, chart)
         tally.patients += 1
+        tally.with_opioid += opioid == "yes"
         tally.resources += len(chart.rows)
         tally.on_ltot += evaluation.ltot.status is LtotStatus.YES
         tally.cannot_tell += evaluation.ltot.status is LtotStatus.CANNOT_TELL

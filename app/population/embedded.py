@@ -28,6 +28,7 @@ from app.population.derive import Derived, Task, Tools, derive
 from app.population.drugs import Drugs, Verdict
 from app.population.engine import Shards, merge
 from app.population.keep import Keeper, Kept, Wanted, medications_of, pack, unpack
+from app.population.moved import Holder, held_by_several, holders_in, pairs_of
 from app.population.parts import Part
 from app.population.rows import Row, SetAside
 from app.population.scan import Index, Summary, read_index, scan, suspects_in
@@ -59,6 +60,19 @@ class Worker:
     def suspects(self, number: int) -> set[str]:
         return suspects_in(self._index(number), self._read("medications", dict[str, Verdict]))
 
+    def pairs(self, number: int, slices: int) -> None:
+        index = self._index(number)
+        for place, pairs in pairs_of(index.owners, index.owner, index.resources, slices):
+            with (self._folder / f"pairs-{place}.{os.getpid()}").open("ab") as file:
+                file.write(pairs)
+
+    def held_by_several(self, place: int) -> set[int]:
+        return held_by_several(path.read_bytes() for path in self._folder.glob(f"pairs-{place}.*"))
+
+    def holders(self, number: int, part: Part) -> list[Holder]:
+        index = self._index(number)
+        return list(holders_in(part, index.size, index.resources, self._read("several", set[int])))
+
     def keep(self, number: int, part: Part) -> Shards:
         return self._spill(self._keeper.lines(part, self._index(number)))
 
@@ -68,7 +82,7 @@ class Worker:
 
     def derive(self, shard: int, damages: Sequence[SetAside]) -> Derived:
         records = [*self._records(shard), *damages]
-        return derive(records, self._read("census", Census), self._keeper.deleted, self._tools)
+        return derive(records, self._read("census", Census), self._keeper.wanted, self._tools)
 
     @cached_property
     def _keeper(self) -> Keeper:
@@ -158,6 +172,16 @@ class EmbeddedEngine:
     def suspects(self, medications: Mapping[str, Verdict], parts: int) -> Iterable[set[str]]:
         self._write("medications", medications)
         return self._each(Worker.suspects, [(number,) for number in range(parts)])
+
+    def moved(self, parts: Sequence[Part], slices: int) -> Iterator[Holder]:
+        followed = [(number, part) for number, part in enumerate(parts) if part.server]
+        for _ in self._each(Worker.pairs, [(number, slices) for number, _ in followed]):
+            pass
+        several = set[int]().union(*self._each(Worker.held_by_several, [(place,) for place in range(slices)]))
+        if several:
+            self._write("several", several)
+            for holders in self._each(Worker.holders, followed):
+                yield from holders
 
     def keep(self, parts: Sequence[Part], wanted: Wanted) -> Shards:
         self._parts, self._shards = list(parts), wanted.shards

@@ -9,6 +9,7 @@ from app.population.census import Census
 from app.population.derive import Derived
 from app.population.drugs import Verdict
 from app.population.keep import Wanted
+from app.population.moved import Holder
 from app.population.parts import Part
 from app.population.rows import SetAside
 from app.population.scan import Summary
@@ -17,7 +18,7 @@ Shards = dict[str, set[int]]
 
 
 class Engine(Protocol):
-    """Steps are called once each and in this order, except `keep_medications`, which may be repeated."""
+    """Steps are called in this order and once, `moved` only where it is needed, `keep_medications` also again."""
 
     name: str
 
@@ -27,6 +28,10 @@ class Engine(Protocol):
 
     def suspects(self, medications: Mapping[str, Verdict], parts: int) -> Iterable[set[str]]:
         """The patients who may have an opioid, part by part; parts: how many there are."""
+        ...
+
+    def moved(self, parts: Sequence[Part], slices: int) -> Iterable[Holder]:
+        """The holders of every resource that several patients hold; slices: how many to compare one after another."""
         ...
 
     def keep(self, parts: Sequence[Part], wanted: Wanted) -> Shards:

@@ -24,6 +24,8 @@ MANIFESTS = ("export.json", "manifest.json")
 LOG = "log.ndjson"
 _NDJSON = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 _DELETED = re.compile(r"([A-Z][A-Za-z]+/[^/?#]+)(?:/_history/[^/]*)?$")
+_LEVEL = re.compile(r"(?:Group/[^/]*/|Patient/)?\$export")
+_SOME_SERVER = "?"
 _TYPE = re.compile(
     rb"\b(Patient|Medication(?:Request|Dispense|Statement)?|Observation|DiagnosticReport|Condition|Encounter"
     rb"|Appointment|Procedure|ServiceRequest|Communication|DocumentReference|Consent|QuestionnaireResponse)\b"
@@ -100,7 +102,8 @@ class Export:
     """One export below the input; name is its folder with a slash at the end, empty for the input itself.
 
     kinds: what it lists, by file name.  expected: how many lines its manifest counts, by kind.  lacking: kinds
-    it could not deliver (EVERY for all), with the reason.  unread: single kinds of single patients.
+    it could not deliver (EVERY for all), with the reason.  unread: single kinds of single patients.  server: the
+    EHR's address as far as it is known.  crawled: taken patient by patient, over some time.
     """
 
     name: str
@@ -112,6 +115,8 @@ class Export:
     unread: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     deletions: list[str] = field(default_factory=list[str])
     errors: list[str] = field(default_factory=list[str])
+    server: str = ""
+    crawled: bool = False
 
 
 @dataclass(slots=True)
@@ -142,6 +147,21 @@ class Inputs:
             return self.exports[name]
         own = file.rpartition("/")[0]
         return self.exports.setdefault(f"{own}/" if own else "", Export(f"{own}/" if own else ""))
+
+    def servers(self) -> dict[str, str]:
+        """By file its EHR, where a resource may be under one patient in one file and under another in the next.
+
+        That is so where an EHR was exported at several known moments, or crawled.
+        """
+        moments: dict[str, set[float]] = {}
+        for export in self.exports.values():
+            if export.moment:
+                moments.setdefault(export.server, set()).add(export.moment)
+        return {
+            file: export.server or _SOME_SERVER
+            for file in self.files
+            if (export := self.export_of(file)).crawled or (export.moment and len(moments[export.server]) > 1)
+        }
 
 
 def is_ndjson(name: str) -> bool:
@@ -188,6 +208,10 @@ def _read_manifest(path: Path, name: str) -> Export:
 
 def _of_state(state: _State, name: str) -> Export:
     export = Export(name, seconds(state.transaction_time or ""), bool(state.config.get("since")))
+    export.server, export.crawled = (
+        str(state.config.get("base_url", "")).rstrip("/"),
+        bool(state.config.get("crawl")),
+    )
     export.unread = [(one.patient, one.kind) for one in state.unread]
     # A crawl that read every patient names what it could not read of each; the rest is as good as complete.
     through = state.stage == "crawling" and bool(state.files) and not state.batches_left
@@ -208,6 +232,7 @@ def _of_state(state: _State, name: str) -> Export:
 
 def _of_manifest(manifest: _Manifest, name: str) -> Export:
     export = Export(name, seconds(manifest.transactionTime), "_since=" in manifest.request)
+    export.server = _LEVEL.split(manifest.request, maxsplit=1)[0].rstrip("/")
     for listed in manifest.output:
         export.kinds[_file_name(listed.url)] = listed.type or EVERY
         if listed.count is not None:

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 
 import msgspec
 
+from app.clinical.entries import VisitEntry
 from app.population.parts import Part, chosen_lines
 from app.population.rows import Row, SetAside, probe
 from app.population.scan import Index
@@ -29,15 +30,22 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Kept | SetAside)
 
 
+Recorded = dict[str, list[VisitEntry]]
+"""What was recorded in visits and still stands, by patient, in the order it was made."""
+
+
 class Wanted(msgspec.Struct):
     """Whom a run evaluates.  patients: who may have an opioid, in order.  shard_size: how many share a shard.
 
-    deleted: resources that exist no more, with the moment of the export that says so.
+    deleted: resources that exist no more, with the moment of the export that says so.  left: by resource, the
+    patients it has moved away from.  recorded: what was recorded in their visits.
     """
 
     patients: list[str]
     shard_size: int
     deleted: dict[str, float]
+    left: dict[str, list[str]] = {}
+    recorded: Recorded = {}
 
     @property
     def shards(self) -> int:
@@ -49,7 +57,7 @@ class Keeper:
 
     def __init__(self, wanted: Wanted) -> None:
         self.patients = frozenset(wanted.patients)
-        self.deleted = wanted.deleted
+        self.wanted = wanted
         self._firsts = wanted.patients[:: wanted.shard_size]
 
     def shard_of(self, patient: str) -> int:

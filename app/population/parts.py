@@ -33,7 +33,8 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     """Bytes [start, end) of one file, cut at line ends; a gzip file is one part, read to its end.
 
     first: number of the file's lines in earlier parts, once they have been counted.  moment: when the file's
-    export was taken.  max_line: longer lines are damage.
+    export was taken.  max_line: longer lines are damage.  server: the EHR, where its resources may have moved to
+    another patient, else empty.
     """
 
     path: str
@@ -44,6 +45,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     moment: float = 0.0
     first: int = 0
     max_line: int = MAX_LINE
+    server: str = ""
 
 
 class Damage(msgspec.Struct, frozen=True, gc=False):

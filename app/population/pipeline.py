@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -14,7 +14,8 @@ from app.population.census import Census, census_of
 from app.population.derive import Tally
 from app.population.engine import Engine, Shards
 from app.population.exports import EVERY, Inputs
-from app.population.keep import Keeper, Wanted
+from app.population.keep import Keeper, Recorded, Wanted
+from app.population.moved import left_behind
 from app.population.outputs import TableWriter
 from app.population.parts import MAX_LINE, PART_BYTES, Part, parts_of
 from app.population.rows import SetAside
@@ -56,10 +57,24 @@ class Found:
     set_aside: list[SetAside]
     census: Census
     tally: Tally
+    recorded: Recorded
 
 
-def run(inputs: Inputs, engine: Engine, tables: TableWriter, limits: Limits) -> Found:
-    """Evaluate everyone in the inputs who has an opioid."""
+def nothing_recorded(_: Sequence[str]) -> Recorded:
+    return {}
+
+
+def run(
+    inputs: Inputs,
+    engine: Engine,
+    tables: TableWriter,
+    limits: Limits,
+    recorded: Callable[[Sequence[str]], Recorded] = nothing_recorded,
+) -> Found:
+    """Evaluate everyone in the inputs who has an opioid.
+
+    recorded: asked once, for what was recorded in the visits of the patients who may have one.
+    """
     parts = list(_parts(inputs, limits))
     summaries = list(engine.scan(parts))
     parts = _numbered(parts, summaries)
@@ -69,7 +84,8 @@ def run(inputs: Inputs, engine: Engine, tables: TableWriter, limits: Limits) -> 
     medications = settle_medications(summaries)
     suspects = sorted(set().union(*engine.suspects(medications, len(parts))))
     size = max(limits.shard_patients, -(-len(suspects) // MOST_SHARDS))
-    wanted = Wanted(suspects, size, inputs.deleted)
+    left = _left(engine, parts, summaries)
+    wanted = Wanted(suspects, size, inputs.deleted, left, recorded(suspects))
     _keep(engine, parts, wanted)
     damages: dict[int, list[SetAside]] = {}
     for shard, row in Keeper(wanted).damages(aside):
@@ -88,13 +104,22 @@ def run(inputs: Inputs, engine: Engine, tables: TableWriter, limits: Limits) -> 
         aside,
         census,
         tally,
+        wanted.recorded,
     )
 
 
+def _left(engine: Engine, parts: Sequence[Part], summaries: Sequence[Summary]) -> dict[str, list[str]]:
+    """The resources that moved to another patient, with those they left."""
+    lines = sum(one.lines for part, one in zip(parts, summaries, strict=True) if part.server)
+    return left_behind(engine.moved(parts, 1 + lines // _COUNTED_AT_ONCE)) if lines else {}
+
+
 def _parts(inputs: Inputs, limits: Limits) -> Iterator[Part]:
+    servers = inputs.servers()
     for name, path in inputs.files.items():
         moment = inputs.export_of(name).moment
-        yield from parts_of(path, name, moment, part_bytes=limits.part_bytes, max_line=limits.max_line)
+        for part in parts_of(path, name, moment, part_bytes=limits.part_bytes, max_line=limits.max_line):
+            yield replace(part, server=servers.get(name, ""))
 
 
 def _numbered(parts: Sequence[Part], summaries: Sequence[Summary]) -> list[Part]:

@@ -15,6 +15,7 @@ import msgspec
 
 from app.population.charts import DRUG_KINDS
 from app.population.drugs import Drugs, Verdict, may_be_opioid
+from app.population.moved import UNNAMED, resource_number
 from app.population.parts import BYTE_ORDER_MARK, Block, Damage, Part, blocks_of, damaged
 from app.population.rows import (
     DrugProbe,
@@ -53,7 +54,8 @@ class Index(msgspec.Struct):
 
     owners: patients by number.  suspects: numbers of patients a line of whom may name an opioid by itself.
     silent, named: by Medication id, numbers of patients with a line whose drug that Medication decides; silent
-    ones name no drug themselves.  shared: line numbers of Medications.
+    ones name no drug themselves.  shared: line numbers of Medications.  resources: a number for each line's resource
+    (8 bytes, the same for the same EHR, kind and id), empty where none can have moved.
     """
 
     owners: list[str]
@@ -63,6 +65,7 @@ class Index(msgspec.Struct):
     silent: dict[str, list[int]]
     named: dict[str, list[int]]
     shared: dict[str, list[int]]
+    resources: bytes = b""
 
 
 class Scanned(msgspec.Struct):
@@ -102,6 +105,8 @@ class _Scan:
         self.people = bytearray()
         # The kind last seen one by one: most files hold one kind.
         self.usual = ""
+        self.resources = array("Q")
+        self.resource = UNNAMED
 
     def run(self) -> Scanned:
         owners, sizes, sha = array("I"), array("Q"), hashlib.sha256()
@@ -120,6 +125,7 @@ class _Scan:
             {id_: sorted(found) for id_, found in self.silent.items()},
             {id_: sorted(found) for id_, found in self.named.items()},
             self.shared,
+            self.resources.tobytes(),
         )
         return Scanned(summary, msgspec.msgpack.encode(index))
 
@@ -142,19 +148,28 @@ class _Scan:
                     self._settle(owners, seen, block.lines)
                     return owners
         return [
-            self._line(raw, before + place + 1, block.damages.get(place))
+            self._noted(raw, before + place + 1, block.damages.get(place))
             for place, raw in enumerate(block.lines)
         ]
 
     def _settle(self, owners: Sequence[int], seen: Sequence[Any], lines: Sequence[bytes]) -> None:
         """Count lines of the usual kind, and look at their drugs."""
         self.kinds[self.usual] += len(owners)
+        if server := self.part.server:
+            self.resources.extend(resource_number(server, self.usual, one.id) for one in seen)
         if self.usual in DRUG_KINDS:
             for owner, one, line in zip(owners, seen, lines, strict=True):
                 self._drug(one, line, owner)
 
+    def _noted(self, raw: bytes, number: int, damage: Damage | None) -> int:
+        """The number of the patient of any line, with the resource's number noted where it may have moved."""
+        self.resource = UNNAMED
+        owner = self._line(raw, number, damage)
+        if self.part.server:
+            self.resources.append(self.resource)
+        return owner
+
     def _line(self, raw: bytes, number: int, damage: Damage | None) -> int:
-        """The number of the patient of any line."""
         if damage is not None:
             self.set_aside.append(damaged(damage, self.part, number))
             return NOBODY
@@ -163,6 +178,7 @@ class _Scan:
             if quick.resourceType == self.usual and self.usual not in DRUG_KINDS and raw.isascii():
                 owner = self.by_reference[(quick.subject or quick.patient).reference]
                 self.kinds[self.usual] += 1
+                self._resource(self.usual, quick.id)
                 return owner
         except _UNUSUAL:
             pass
@@ -179,6 +195,7 @@ class _Scan:
             return self._put_aside(text, number, problem)
         known = self.numbers.setdefault(owner or "", len(self.numbers))
         kind = seen.resourceType
+        self._resource(kind, seen.id)
         self.kinds[kind] = self.kinds.get(kind, 0) + 1
         if kind in DRUG_KINDS:
             self._drug(decode_drug_probe(text), text, known)
@@ -189,6 +206,10 @@ class _Scan:
         if kind not in _ONE_BY_ONE:
             self.usual = kind
         return known
+
+    def _resource(self, kind: str, id_: str | None) -> None:
+        if self.part.server:
+            self.resource = resource_number(self.part.server, kind, id_)
 
     def _drug(self, line: DrugProbe, raw: bytes, owner: int) -> None:
         if owner in self.suspects or owner == NOBODY:

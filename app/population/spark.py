@@ -28,6 +28,7 @@ from app.population.derive import Derived, Task, Tools, derive
 from app.population.drugs import Drugs, Verdict
 from app.population.engine import Shards
 from app.population.keep import Keeper, Kept, Wanted, medications_of, pack, unpack
+from app.population.moved import Holder, held_by_several, holders_in, pairs_of
 from app.population.parts import Part
 from app.population.rows import SetAside
 from app.population.scan import Summary, read_index, scan, suspects_in
@@ -64,6 +65,11 @@ def _drugs(task: Task) -> Drugs:
 @cache
 def _keeper(wanted: bytes) -> Keeper:
     return Keeper(_unpack(wanted, type=Wanted))
+
+
+@cache
+def _numbers(packed: bytes) -> set[int]:
+    return _unpack(packed, type=set[int])
 
 
 def _session() -> SparkSession:
@@ -153,6 +159,32 @@ class SparkEngine:
         found = _mapped(self._scanned.select("index"), step, "patient string").distinct()
         return [{row["patient"] for row in found.collect()}]
 
+    def moved(self, parts: Sequence[Part], slices: int) -> Iterable[Holder]:  # noqa: ARG002
+        def pairs(cells: Cells) -> Iterator[Values]:
+            if _unpack(cells["part"], type=Part).server:
+                index = read_index(cells["index"])
+                yield from pairs_of(index.owners, index.owner, index.resources, slices)
+
+        def several(cells: Cells) -> Iterator[Values]:
+            yield (_pack(held_by_several(cells["records"])),)
+
+        compared = _mapped(self._scanned.select("part", "index"), pairs, _KEPT)
+        grouped = compared.groupBy("shard").agg(collect_list("record").alias("records"))
+        found = _mapped(grouped, several, "numbers binary").collect()
+        numbers = set[int]().union(*(_unpack(bytes(row["numbers"]), type=set[int]) for row in found))
+        if not numbers:
+            return []
+        packed = _pack(numbers)
+
+        def holders(cells: Cells) -> Iterator[Values]:
+            part, index = _unpack(cells["part"], type=Part), read_index(cells["index"])
+            if part.server:
+                for holder in holders_in(part, index.size, index.resources, _numbers(packed)):
+                    yield (_pack(holder),)
+
+        rows = _mapped(self._scanned.select("part", "index"), holders, "holder binary").collect()
+        return [_unpack(bytes(row["holder"]), type=Holder) for row in rows]
+
     def keep(self, parts: Sequence[Part], wanted: Wanted) -> Shards:
         self._wanted, self._shards = _pack(wanted), wanted.shards
         self._firsts = {number: part.first for number, part in enumerate(parts)}
@@ -181,7 +213,7 @@ class SparkEngine:
 
         def step(cells: Cells) -> Iterator[Values]:
             records = [unpack(record) for record in cells["records"] if record]
-            found = derive(records, _unpack(held, type=Census), _keeper(packed).deleted, _tools(task))
+            found = derive(records, _unpack(held, type=Census), _keeper(packed).wanted, _tools(task))
             yield cells["shard"], _pack(found)
 
         if not self._shards:

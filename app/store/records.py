@@ -4,6 +4,7 @@ Taking an entry back, and each attempt to write one to the EHR, are rows of thei
 """
 
 import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from app.store.crypto import Place
 from app.store.db import Store, TenantSession
 from app.store.launch import Launch
 from app.store.models import VisitRecordRow, WriteBackRow
+
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,29 @@ class Records:
             ).all()
             attempts = self._attempts(session, [row.id for row in rows])
             return tuple(self._kept(row, attempts) for row in rows)
+
+    def of_patients(self, tenant_id: str, patients: Sequence[str]) -> dict[str, tuple[KeptEntry, ...]]:
+        """As `of_patient`, for many; only patients with an entry are in it."""
+        found: dict[str, tuple[KeptEntry, ...]] = {}
+        for start in range(0, len(patients), _AT_ONCE):
+            found |= self._of_some(tenant_id, patients[start : start + _AT_ONCE])
+        return found
+
+    def _of_some(self, tenant_id: str, patients: Iterable[str]) -> dict[str, tuple[KeptEntry, ...]]:
+        hashed = self._store.ring.keyed_hashes
+        names = {name: patient for patient in patients for name in hashed(f"patient {tenant_id}", patient)}
+        found: dict[str, tuple[KeptEntry, ...]] = {}
+        with self._store.tenant(tenant_id) as session:
+            rows = session.scalars(
+                select(VisitRecordRow)
+                .where(VisitRecordRow.patient_hash.in_(names))
+                .order_by(VisitRecordRow.at, VisitRecordRow.id)
+            ).all()
+            attempts = self._attempts(session, [row.id for row in rows])
+            for row in rows:
+                patient = names[row.patient_hash]
+                found[patient] = (*found.get(patient, ()), self._kept(row, attempts))
+        return found
 
     def note_write_back(self, tenant_id: str, record_id: str, attempt: WriteBack) -> None:
         """Keep what came of an attempt to write an entry to the EHR."""

@@ -116,6 +116,7 @@ def test_an_order_whose_drug_is_nowhere_named_is_listed_as_not_known(tmp_path: P
     write(tmp_path / "in/MedicationRequest.ndjson", [unnamed, order("m2", "p2", LISINOPRIL)])
     run = evaluate(tmp_path / "in", tmp_path / "out")
     assert {patient: row["opioid"] for patient, row in run.rows.items()} == {"p1": "cannot_tell"}
+    assert (run.record.patients_with_opioid, run.record.opioid_cannot_tell) == (0, 1)
     assert run.rows["p1"]["ltot"] == "cannot_tell"
 
 

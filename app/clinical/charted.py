@@ -1,0 +1,50 @@
+"""A chart with what was recorded in visits beside it, judged together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from app.clinical.entries import Entry, VisitEntry, decisions_of, records_of, with_entries
+from app.clinical.evaluate import evaluate
+from app.clinical.evaluation import Evaluation
+from app.clinical.policy import Policy
+from app.clinical.records import Record, RecordKind
+from fhir_mappings.facts import Facts
+from valuesets import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Charted:
+    """A chart with the entries that count beside it, under one policy on one day."""
+
+    facts: Facts
+    policy: Policy
+    terms: Terms
+    as_of: date
+    entries: tuple[Entry, ...] = ()
+
+    def evaluation(self, *further: Record) -> Evaluation:
+        """The whole answer.  further: records taken as made, to see what they would change."""
+        return evaluate(
+            with_entries(self.facts, self.entries),
+            self.policy,
+            self.terms,
+            self.as_of,
+            decisions=decisions_of(self.entries),
+            records=(*records_of(self.entries), *further),
+        )
+
+    def reviewable(self, found: Evaluation) -> frozenset[str]:
+        """Rules whose finding would be another after a review today: only there is a review offered."""
+        reviews = (Record(self.as_of, RecordKind.REVIEW, gap.id, text="reviewed") for gap in found.gaps)
+        before = {gap.id: (gap.status, gap.text) for gap in found.gaps}
+        after = self.evaluation(*reviews).gaps
+        return frozenset(gap.id for gap in after if before.get(gap.id) != (gap.status, gap.text))
+
+
+def own_entries(kept: Iterable[VisitEntry], facts: Facts) -> tuple[Entry, ...]:
+    """The entries that count beside the chart: one the EHR holds by now counts as the EHR has it."""
+    seen = {one.ref for part in (facts.events, facts.results, facts.documents) for one in part}
+    return tuple(one.entry for one in kept if one.reference not in seen)
