@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.errors import CATALOGUE
+from tests.docs.worked_cases import doses_page, therapy_page
 from tests.end_to_end.clinician_tasks import tasks_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +47,12 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"docs/errors.md": errors_page, "docs/clinician-tasks.md": tasks_page}
+PAGES = {
+    "docs/errors.md": errors_page,
+    "docs/clinician-tasks.md": tasks_page,
+    "docs/worked-doses.md": doses_page,
+    "docs/worked-therapy.md": therapy_page,
+}
 
 
 def main() -> None:

@@ -164,6 +164,21 @@ NOT_A_CURRENT_DOSE = {
     "V46": "averages over a window: see test_average_of_three_fills",
     "V55": "a cough medicine: see test_cough_medicine_is_shown_and_not_counted",
 }
+OTHER_READINGS = {
+    "V04": {"sig_min2022"},
+    "V06": {"sig_min2022"},
+    "V14": {"qty_method_wrong"},
+    "V15": {"retrospective_flat3"},
+    "V17": {"per_order_wrong2016"},
+    "V36": {"scheduled_only2022"},
+    "V40": {"imputed_days_supply"},
+    "V42": {"naive_overlap_wrong"},
+    "V43": {"naive_wrong"},
+    "V44": {"naive_wrong"},
+    "V56": {"naive_wrong"},
+    "V62": {"if_both_taken"},
+}
+"""Numbers a vector holds that are no answer of ours: mistakes to avoid, and readings the answer is not."""
 
 
 def _found(case: Case, policy: Policy = POLICY) -> dict[str, float | None]:
@@ -197,9 +212,10 @@ def test_every_prepared_vector_is_among_the_cases() -> None:
         if vector["id"] in NOT_A_CURRENT_DOSE:
             continue
         expected = {name: entry["value"] for name, entry in vector["expected"].items()}
-        for name, value in ours[vector["id"]].items():
-            if name in expected:
-                assert expected[name] == value, (vector["id"], name)
+        named = ours[vector["id"]]
+        assert set(expected) - set(named) == OTHER_READINGS.get(vector["id"], set()), vector["id"]
+        for name in set(named) & set(expected):
+            assert expected[name] == named[name], (vector["id"], name)
 
 
 def test_four_averages_of_one_patient() -> None:
