@@ -62,7 +62,7 @@ _ENTRIES = (
                    "Open the panel from the chart; an address typed or shortened by hand does not work.", 400),
     CatalogueEntry("LT-120", "This page belongs to another patient's chart.",
                    "Close it and open the panel again from the chart in front of you.", 403),
-    CatalogueEntry("LT-201", "The EHR did not answer in time.",
+    CatalogueEntry("LT-201", "The EHR did not give the patient's record.",
                    "Try again. If it repeats, the EHR's FHIR service is slow or down.", 504),
     CatalogueEntry("LT-202", "The EHR refused to return the patient.",
                    "The record may be restricted for this user, or the Patient permission is missing.", 403),

@@ -61,6 +61,15 @@ def kind_words(kind: str) -> str:
     return KINDS.get(kind, kind)
 
 
+_ONE_OF = {"Patient": "patient record", "ServiceRequest": "referral or request"}
+
+
+def counted_kind(number: int, kind: str) -> str:
+    """ "1 visit", "2 visits": resources of one type, counted in clinic words."""
+    words = kind_words(kind)
+    return f"{number} {words}" if number != 1 else f"1 {_ONE_OF.get(kind, words.removesuffix('s'))}"
+
+
 def span(start: date, end: date) -> str:
     """How long from start to end, in the largest whole unit: "5 days", "2 months", "3 years"."""
     days = (end - start).days

@@ -59,7 +59,7 @@ async def pull_chart(
     the categories.  on_source: called once per resource type when it is done.  medications: drugs shared with
     other charts, so that each is read once.
     Raises LtotError when there is no patient to show anything of: LT-203 the sign-in is over, LT-202 the
-    record is refused, LT-201 it did not come in time.
+    record is refused, LT-201 it did not come, with the reason.
     """
     granted = Granted(granted_scopes)
     day = today or client.now().date()
@@ -105,7 +105,7 @@ class _Pull:
         fetched = await self._client.read("Patient", self._patient_id, self._deadline)
         problem = fetched.problem
         if problem is not None:
-            raise LtotError(_CODE_WITHOUT_PATIENT.get(problem.code, "LT-201"))
+            raise _without_patient(problem)
         self._done("Patient", (fetched,), unresolved=0)
 
     async def source(self, kind: str, choices: tuple[Plan, ...]) -> None:
@@ -172,6 +172,14 @@ _CODE_WITHOUT_PATIENT = {
     ProblemCode.NOT_OFFERED: "LT-202",
     ProblemCode.REFUSED: "LT-202",
 }
+
+
+def _without_patient(problem: Problem) -> LtotError:
+    """The reason is told where it is the EHR's state; a refusal has its own sentence."""
+    code = _CODE_WITHOUT_PATIENT.get(problem.code)
+    if code is not None:
+        return LtotError(code)
+    return LtotError("LT-201", f"{problem.sentence[:1].upper()}{problem.sentence[1:]}.")
 
 
 def source_of(kind: str, parts: Sequence[Fetched], unresolved: int = 0) -> Source:

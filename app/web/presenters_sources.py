@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from app.clinical.evaluation import Element
-from app.clinical.words import counted, day, kind_words
+from app.clinical.words import counted, counted_kind, day, kind_words
 from app.web.views import ElementRow, Notice, SourceRow, Sources, Tone
 from app.web.wording import clock, phrase, sentence
 from fhir_mappings.facts import Issue, Source
@@ -48,7 +48,7 @@ def sources(found: Sequence[Source], issues: tuple[Issue, ...], now: datetime) -
     """The completeness of every kind of resource, with the time of reading."""
     connected = [source for source in found if source.connected]
     largest = sorted((s for s in connected if s.read), key=_weight)[:3]
-    read = ", ".join(f"{source.read} {kind_words(source.kind)}" for source in largest)
+    read = ", ".join(counted_kind(source.read, source.kind) for source in largest)
     failed = sum(not source.complete for source in connected)
     state = f"{failed} of {counted(len(connected), 'source')} incomplete" if failed else "all complete"
     return Sources(

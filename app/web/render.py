@@ -26,7 +26,7 @@ _WINDOW_HELPS = frozenset({"LT-104"})
 _HEADINGS = {
     "LT-104": "The panel could not start in this frame",
     "LT-120": "Wrong chart",
-    "LT-201": "The EHR did not answer",
+    "LT-201": "The chart could not be read",
     "LT-203": "Session over",
     "LT-401": "Session over",
     "LT-411": "Not recorded",

@@ -60,8 +60,8 @@ def test_waiting_shows_seconds_after_two(page: Page, site: Site) -> None:
 def test_ehr_down_then_try_again_shows_the_panel(page: Page, site: Site) -> None:
     site.failures = ["LT-201"]
     page.goto(f"{site.base}/p/complete")
-    expect(page.get_by_role("heading", name="The EHR did not answer")).to_be_visible()
-    expect(page.get_by_role("status")).to_contain_text("The EHR did not answer")
+    expect(page.get_by_role("heading", name="The chart could not be read")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("The chart could not be read")
     page.get_by_role("link", name="Try again").click()
     expect(page.get_by_role("heading", name="80 MME/day today")).to_be_visible()
 

@@ -210,22 +210,26 @@ async def test_without_permission_for_drugs_no_read_is_tried(server: Server) -> 
 
 
 @pytest.mark.parametrize(
-    ("answer", "code"),
+    ("answer", "code", "reason"),
     [
-        (httpx2.Response(403), "LT-202"),
-        (httpx2.Response(404), "LT-202"),
-        (fhir(outcome(("fatal", "forbidden", "4118")), 403), "LT-202"),
-        (httpx2.Response(401), "LT-203"),
-        (httpx2.Response(500), "LT-201"),
-        (httpx2.ReadTimeout("slow"), "LT-201"),
-        (httpx2.Response(200, content=b"<html>"), "LT-201"),
+        (httpx2.Response(403), "LT-202", ""),
+        (httpx2.Response(404), "LT-202", ""),
+        (fhir(outcome(("fatal", "forbidden", "4118")), 403), "LT-202", ""),
+        (httpx2.Response(401), "LT-203", ""),
+        (httpx2.Response(500), "LT-201", "answered with an error"),
+        (httpx2.ReadTimeout("slow"), "LT-201", "did not answer in time"),
+        (httpx2.Response(200, content=b"<html>"), "LT-201", "could not be read to the end"),
     ],
 )
-async def test_without_the_patient_there_is_no_panel(server: Server, answer: object, code: str) -> None:
+async def test_without_the_patient_there_is_no_panel_and_the_reason_is_told(
+    server: Server, answer: object, code: str, reason: str
+) -> None:
     server.on("Patient", answer)
     with pytest.raises(LtotError) as caught:
         await server.pull()
     assert caught.value.entry.code == code
+    assert reason in str(caught.value)
+    assert ("in time" in str(caught.value)) == ("in time" in reason)
 
 
 async def test_a_401_on_one_type_alone_costs_only_that_type(server: Server) -> None:

@@ -174,6 +174,24 @@ TABLES: dict[str, list[Row]] = {
             MET,
         ),
         row("no check read", case(), NOT, "see the PDMP check"),
+        row("no check read, procedures did not load", case(failed="Procedure"), UNKNOWN, "could not be read"),
+        row(
+            "checked 1 Jun 2025, as expected; results did not load",
+            case(check("2025-06-01"), failed="Observation"),
+            UNKNOWN,
+            "a newer one cannot be ruled out",
+        ),
+        row(
+            "checked 1 Jun 2025, as expected; PDMP reports did not load",
+            case(check("2025-06-01"), failed="PDMP"),
+            UNKNOWN,
+        ),
+        row(
+            "checked today, as expected; results did not load",
+            case(check("2025-06-15"), failed="Observation"),
+            MET,
+            "as expected",
+        ),
         row("not on long-term therapy", case(check("2025-06-01", ""), ltot="no"), NOT),
         row(
             "excluded by cancer: still judged", case(check("2025-06-01", ""), problem("active_cancer")), SOON

@@ -105,6 +105,12 @@ def test_source_the_site_does_not_offer_is_not_included_rather_than_failed() -> 
     assert "did not load" not in seen
 
 
+def test_one_of_a_kind_is_not_called_several() -> None:
+    one = tuple(Source(kind, 1) for kind in ("MedicationRequest", "Encounter", "ServiceRequest"))
+    seen = panel(replace(samples.COMPLETE, sources=one)).glance
+    assert "1 medication order, 1 visit, 1 referral or request" in " ".join(seen.split())
+
+
 def test_empty_and_complete_chart_says_what_was_read() -> None:
     seen = panel(samples.EMPTY).glance
     assert "Long-term opioid therapy: no" in seen

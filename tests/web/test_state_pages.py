@@ -28,7 +28,7 @@ def test_session_over_says_where_to_open_it_again() -> None:
 
 def test_ehr_down_offers_to_try_again() -> None:
     page = read(render_state("LT-201", detail="Four searches timed out."))
-    assert "The EHR did not answer" in page.glance
+    assert "The chart could not be read" in page.glance
     assert "Four searches timed out." in page.glance
     assert "Try again" in page.glance
 

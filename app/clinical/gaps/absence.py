@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.clinical.evaluation import Evidence, Status
 from app.clinical.gaps.case import Case, Finding, unknown
-from app.clinical.words import joined, kind_words
+from app.clinical.words import counted_kind, joined, kind_words
 from fhir_mappings.facts import Facts, Source
 
 
@@ -61,5 +61,5 @@ def absent(facts: Facts, what: str, kinds: Sequence[str], also: Sequence[str] = 
     reason = unproven(facts, kinds, also)
     if reason is not None:
         raise AbsenceError(f"no absence of {what} may be claimed: {reason.text}")
-    read = joined(f"{source.read} {kind_words(source.kind)}" for source in _places(facts, kinds, also))
+    read = joined(counted_kind(source.read, source.kind) for source in _places(facts, kinds, also))
     return Evidence("absence", f"no {what} in {read} read")

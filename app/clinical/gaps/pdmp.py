@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from app.clinical.evaluation import Evidence
+from app.clinical.evaluation import Evidence, Status
 from app.clinical.gaps.absence import absent, only_if_read, unreadable
 from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, not_applicable, overdue, rule
 from app.clinical.gaps.sources import CHECKS, done_events, done_results
@@ -70,7 +70,11 @@ def _before_order(case: Case, within: int) -> Finding | None:
 )
 def pdmp_result(case: Case) -> Finding:
     """A check without a result needs a look; an unexpected one is overdue once the review time has passed."""
-    return only_if_read(_result(case), case.facts, CHECKS, ("PDMP",))
+    found = _result(case)
+    if found.status is Status.NOT_APPLICABLE:
+        return unreadable(case, CHECKS, ("PDMP",)) or found
+    # Nothing can be newer than a check of today.
+    return found if found.last == case.as_of else only_if_read(found, case.facts, CHECKS, ("PDMP",))
 
 
 def _result(case: Case) -> Finding:
@@ -83,9 +87,8 @@ def _result(case: Case) -> Finding:
     reviewed = case.noted(RecordKind.REVIEW, "G02")
     if reviewed is not None and reviewed.on >= last.when:
         text = f"Reviewed on {day(reviewed.on)}"
-        return met(
-            text, evidence, Evidence("review", reviewed.text or "reviewed", (reviewed.ref,), reviewed.on)
-        )
+        note = Evidence("review", reviewed.text or "reviewed", (reviewed.ref,), reviewed.on)
+        return met(text, evidence, note, last=last.when)
     if not last.text:
         return due_soon(f"Checked on {day(last.when)}, result not recorded", evidence, last=last.when)
     if not _UNEXPECTED.search(last.text):
