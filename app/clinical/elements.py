@@ -26,7 +26,7 @@ from app.clinical.gaps.visits import BOOKED
 from app.clinical.months import add_months
 from app.clinical.opioids import is_opioid
 from app.clinical.overlaps import laid_out
-from app.clinical.scores import GAD7, ORT, PCL5, PCPTSD5, PHQ2, PHQ9, Tool, newest_score
+from app.clinical.scores import GAD7, ORT, ORT_OUD, PCL5, PCPTSD5, PHQ2, PHQ9, Tool, newest_score
 from app.clinical.udt import summary
 from app.clinical.words import amount, day, joined
 
@@ -71,7 +71,7 @@ def elements(case: Case) -> Mapping[str, Element]:
     make = _Maker(case)
     made = [
         *_people(make), *_visits(make), *_therapy(make), *_papers(make), *_peg(make),
-        make.score("ort", ORT), make.score("phq", PHQ9, PHQ2), make.score("ptsd", PCPTSD5, PCL5),
+        make.score("ort", ORT, ORT_OUD), make.score("phq", PHQ9, PHQ2), make.score("ptsd", PCPTSD5, PCL5),
         make.score("gad7", GAD7), *_pdmp(make), *_urine(make), _sleep(make),
         Element("risk_tier", case.risk.tier if case.risk.tier != "unknown" else None,
                 unknown_because="" if case.risk.tier != "unknown" else joined(case.risk.reasons)),

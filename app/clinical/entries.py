@@ -14,25 +14,35 @@ from fractions import Fraction
 from app.clinical.gaps.function import ITEMS
 from app.clinical.months import add_months
 from app.clinical.records import Record, RecordKind
+from app.clinical.scores import GAD7, ORT_OUD, PHQ2, PHQ9, Tool
 from app.clinical.state import Decision
 from fhir_mappings.facts import Event, Facts, Result
 
 LONGEST_DEFERRAL_MONTHS = 3
+LONGEST_INTERVAL_MONTHS = 24
+LONGEST_OWN_MONTHS = 12
+"""How long an interval of one person's own may be, and for how long it may hold before it is set again."""
 HIGHEST_SCORE = 10
+HIGHEST_ITEM_9 = 3
+SCREENS: dict[str, Tool] = {"ort_oud": ORT_OUD, "phq2": PHQ2, "phq9": PHQ9, "gad7": GAD7}
+"""The questionnaires whose total can be recorded; PHQ-9 together with the answer to its item 9."""
 LONGEST_TEXT = 300
 _OLDEST_YEARS = 10
 
 
 class EntryKind(StrEnum):
-    """What can be recorded.  review: the finding of a rule was looked at and a plan noted.  ltot: a clinician
-    says whether this is long-term therapy.  withdrawal: an earlier entry was a mistake."""
+    """What can be recorded.  screen: the total of a questionnaire.  review: the finding of a rule was looked at
+    and a plan noted.  interval: this person's own months for a rule.  ltot: a clinician says whether this is
+    long-term therapy.  withdrawal: an earlier entry was a mistake."""
 
     PDMP = "pdmp"
     AGREEMENT = "agreement"
     PEG = "peg"
+    SCREEN = "screen"
     NALOXONE = "naloxone"
     REVIEW = "review"
     DEFERRAL = "deferral"
+    INTERVAL = "interval"
     TIER = "tier"
     LTOT = "ltot"
     WITHDRAWAL = "withdrawal"
@@ -40,6 +50,7 @@ class EntryKind(StrEnum):
 
 OUTCOMES: dict[EntryKind, tuple[str, ...]] = {
     EntryKind.PDMP: ("expected", "unexpected", ""),
+    EntryKind.SCREEN: tuple(SCREENS),
     EntryKind.NALOXONE: ("offered", "declined"),
     EntryKind.TIER: ("low", "moderate", "high"),
     EntryKind.LTOT: ("yes", "no"),
@@ -51,8 +62,9 @@ OUTCOMES: dict[EntryKind, tuple[str, ...]] = {
 class Entry:
     """One entry.
 
-    on: the day it is about, not the day of typing.  gap: the rule a review or deferral is for.  scores: the three
-    PEG items, 0 to 10 (pain, enjoyment of life, general activity).  until: last day of a deferral.
+    on: the day it is about, not the day of typing.  gap: the rule a review, deferral or interval is for.
+    scores: the three PEG items, 0 to 10 (pain, enjoyment of life, general activity); of a questionnaire its total,
+    after which PHQ-9 has item 9.  until: last day of a deferral or interval.  months: of an interval.
     on_behalf_of: for whom a delegate looked.  withdraws: id of the entry taken back.
     """
 
@@ -67,6 +79,7 @@ class Entry:
     author: str = ""
     withdraws: str = ""
     id: str = ""
+    months: int | None = None
 
     @property
     def ref(self) -> str:
@@ -81,7 +94,7 @@ class Entry:
             return f"A note has at most {LONGEST_TEXT} characters."
         if self.outcome not in OUTCOMES.get(self.kind, ("",)):
             return "Choose one of the answers offered."
-        if self.kind in {EntryKind.REVIEW, EntryKind.DEFERRAL} and not self.gap:
+        if self.kind in {EntryKind.REVIEW, EntryKind.DEFERRAL, EntryKind.INTERVAL} and not self.gap:
             return "The item it is about is not named."
         return self._own_problem(today)
 
@@ -89,6 +102,10 @@ class Entry:
         if self.kind is EntryKind.PEG:
             whole = len(self.scores) == len(ITEMS) and all(0 <= s <= HIGHEST_SCORE for s in self.scores)
             return "" if whole else "PEG needs all three answers, each from 0 to 10."
+        if self.kind is EntryKind.SCREEN:
+            return _screen_problem(SCREENS[self.outcome], self.scores)
+        if self.kind is EntryKind.INTERVAL:
+            return self._interval_problem(today)
         if self.kind is EntryKind.DEFERRAL:
             latest = add_months(today, LONGEST_DEFERRAL_MONTHS)
             if not self.text:
@@ -98,6 +115,26 @@ class Entry:
         if self.kind is EntryKind.WITHDRAWAL and not self.withdraws:
             return "The entry to take back is not named."
         return ""
+
+    def _interval_problem(self, today: date) -> str:
+        if not self.text:
+            return "Give the reason for this person's own interval."
+        if self.months is None or not 1 <= self.months <= LONGEST_INTERVAL_MONTHS:
+            return f"An interval is 1 to {LONGEST_INTERVAL_MONTHS} months."
+        if self.until is None or not today <= self.until <= add_months(today, LONGEST_OWN_MONTHS):
+            return f"It holds for 1 to {LONGEST_OWN_MONTHS} months, then it is set again."
+        return ""
+
+
+def _screen_problem(tool: Tool, scores: tuple[int, ...]) -> str:
+    if len(scores) != (2 if tool is PHQ9 else 1) or not 0 <= scores[0] <= tool.highest:
+        also = f", with item 9 from 0 to {HIGHEST_ITEM_9}" if tool is PHQ9 else ""
+        return f"{tool.name} needs its total, from 0 to {tool.highest}{also}."
+    if tool is PHQ9:
+        total, item = scores
+        if not 0 <= item <= HIGHEST_ITEM_9 or not item <= total <= tool.highest - HIGHEST_ITEM_9 + item:
+            return f"The answer to item 9 of PHQ-9, 0 to {HIGHEST_ITEM_9}, does not fit its total."
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +152,8 @@ def standing_entries(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     newest: dict[tuple[EntryKind, str, date], Entry] = {}
     for one in made:
         if one.kind is not EntryKind.WITHDRAWAL and one.id not in withdrawn:
-            key = (one.kind, one.gap, one.on)
+            # Two questionnaires of one day are about the same rule.
+            key = (one.kind, one.outcome if one.kind is EntryKind.SCREEN else one.gap, one.on)
             newest.pop(key, None)
             newest[key] = one
     return tuple(newest.values())
@@ -128,12 +166,12 @@ def with_entries(facts: Facts, entries: Iterable[Entry]) -> Facts:
     for one in entries:
         event = _event(one)
         events += [event] if event else []
-        results += _peg(one)
+        results += [*_peg(one), *_screen(one)]
     return replace(facts, events=(*facts.events, *events), results=(*facts.results, *results))
 
 
 def records_of(entries: Iterable[Entry]) -> tuple[Record, ...]:
-    """Reviews, deferrals and confirmed tiers, as the rules read them."""
+    """Reviews, deferrals, own intervals and confirmed tiers, as the rules read them."""
     return tuple(record for one in entries if (record := _record(one)) is not None)
 
 
@@ -177,11 +215,25 @@ def _peg(one: Entry) -> list[Result]:
     ]
 
 
+def _screen(one: Entry) -> list[Result]:
+    if one.kind is not EntryKind.SCREEN:
+        return []
+    elements = (SCREENS[one.outcome].total, "phq9_item9")
+    return [
+        Result(one.ref, frozenset({element}), one.on, valid=True, status="final", value=Fraction(score))
+        for element, score in zip(elements, one.scores, strict=False)
+    ]
+
+
 def _record(one: Entry) -> Record | None:
     if one.kind is EntryKind.REVIEW:
         return Record(one.on, RecordKind.REVIEW, one.gap, text=one.text, author=one.author)
     if one.kind is EntryKind.DEFERRAL:
         return Record(one.on, RecordKind.DEFERRAL, one.gap, one.until, text=one.text, author=one.author)
+    if one.kind is EntryKind.INTERVAL:
+        return Record(
+            one.on, RecordKind.INTERVAL, one.gap, one.until, one.months, text=one.text, author=one.author
+        )
     if one.kind is EntryKind.TIER:
         return Record(one.on, RecordKind.TIER, tier=one.outcome, text=one.text, author=one.author)
     return None

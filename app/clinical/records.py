@@ -9,7 +9,7 @@ from enum import StrEnum
 
 class RecordKind(StrEnum):
     """joined: on the list since `on`.  review: the finding of `gap` was looked at and a plan noted.
-    deferral: `gap` is put off until `until`.  interval: this patient's own months for `gap`.
+    deferral: `gap` is put off until `until`.  interval: this patient's own months for `gap`, up to `until`.
     tier: a clinician confirmed the risk tier.  declined: the patient declined what `gap` asks for."""
 
     JOINED = "joined"
@@ -22,7 +22,10 @@ class RecordKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Record:
-    """One entry.  until: last day a deferral holds.  months: of an individual interval.  tier: as confirmed."""
+    """One entry.
+
+    until: last day a deferral or an interval holds.  months: of an individual interval.  tier: as confirmed.
+    """
 
     on: date
     kind: RecordKind

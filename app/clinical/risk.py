@@ -16,7 +16,7 @@ from app.clinical.overlaps import Overlap
 from app.clinical.policy import Policy
 from app.clinical.records import Record, RecordKind
 from app.clinical.refills import early_fills, many_prescribers
-from app.clinical.scores import GAD7, ORT, PCPTSD5, PHQ9, newest_score, ort_band
+from app.clinical.scores import GAD7, ORT, ORT_OUD, ORT_OUD_CUT, PCPTSD5, PHQ9, newest_score, ort_band
 from app.clinical.timeline import Timeline
 from app.clinical.udt import Analyte, analytes, is_result
 from app.clinical.words import amount, counted, day, joined
@@ -55,11 +55,13 @@ def risk(
         *(f"benzodiazepine: {o.text}" for o in overlaps if o.kind == "benzodiazepine" and o.now),
         *_high_conditions(facts, as_of),
         *_ort(facts, as_of, "high"),
+        *(f"{said}, with an unexpected urine drug test" for said in _ort_oud(facts, as_of) if tests),
         *_refill_pattern(facts, policy, as_of, stock),
     ]
     moderate = [
         *_dose(mme, policy, high=False),
         *_ort(facts, as_of, "moderate"),
+        *_ort_oud(facts, as_of),
         *_moderate_conditions(facts, as_of),
         *_mood(facts, as_of),
         *_unexpected(tests),
@@ -147,6 +149,12 @@ def _ort(facts: Facts, as_of: date, band: str) -> list[str]:
     )
 
 
+def _ort_oud(facts: Facts, as_of: date) -> list[str]:
+    score = newest_score(facts, (ORT_OUD,), as_of)
+    reached = score is not None and score.value >= ORT_OUD_CUT
+    return [f"ORT-OUD {amount(score.value)} on {day(score.when)}"] if score and reached else []
+
+
 def _mood(facts: Facts, as_of: date) -> list[str]:
     found: list[str] = []
     for tool, cut in ((PHQ9, 10), (GAD7, 10), (PCPTSD5, 4)):
@@ -175,7 +183,7 @@ def _refill_pattern(facts: Facts, policy: Policy, as_of: date, stock: Timeline |
 def _missing(facts: Facts, mme: Mme, as_of: date) -> list[str]:
     """What has to be known before anyone may be called low risk."""
     found: list[str] = []
-    if newest_score(facts, (ORT,), as_of) is None:
+    if newest_score(facts, (ORT, ORT_OUD), as_of) is None:
         found.append("ORT")
     if mme.current is None or not mme.complete:
         found.append("MME")

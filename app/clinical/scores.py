@@ -31,6 +31,7 @@ GAD7 = Tool("GAD-7", "gad7_total", 21, tuple(f"gad7_item{n}" for n in range(1, 8
 PCPTSD5 = Tool("PC-PTSD-5", "pcptsd5_total", 5)
 PCL5 = Tool("PCL-5", "pcl5_total", 80)
 ORT = Tool("ORT", "ort_total", 26)
+ORT_OUD = Tool("ORT-OUD", "ort_oud_total", 9)
 AUDITC = Tool("AUDIT-C", "auditc_total", 12, tuple(f"auditc_item{n}" for n in range(1, 4)))
 AUDIT = Tool("AUDIT", "audit_total", 40)
 DAST10 = Tool("DAST-10", "dast10_total", 10)
@@ -120,6 +121,11 @@ def ort_oud_score(answers: Mapping[str, bool]) -> int | None:
     return sum(answers.values())
 
 
+def ort_oud_band(total: Fraction) -> str:
+    """On which side of the cut-off a total is."""
+    return f"{'from' if total >= ORT_OUD_CUT else 'below'} the cut-off of {ORT_OUD_CUT}"
+
+
 def phq9_band(total: Fraction) -> str:
     """The usual words for a PHQ-9 total."""
     for least, words in (
@@ -146,4 +152,5 @@ _BANDS: Mapping[str, Callable[[Fraction], str]] = {
     PHQ9.name: phq9_band,
     GAD7.name: gad7_band,
     ORT.name: ort_band,
+    ORT_OUD.name: ort_oud_band,
 }

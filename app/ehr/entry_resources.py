@@ -1,12 +1,15 @@
 """FHIR resources of entries made in the visit, checked by fhir.resources before they leave.
 
-A PDMP check becomes a Procedure, a signed agreement a DocumentReference, PEG an Observation.  Each carries the
-entry's id as identifier, so that the EHR can tell a repeated attempt from a second entry.
+A PDMP check becomes a Procedure, a signed agreement a DocumentReference, PEG and the totals of questionnaires an
+Observation.  Each carries the entry's id as identifier, so that the EHR can tell a repeated attempt from a second
+entry.  What has no code that the chart could be read by again (ORT-OUD, naloxone offered, what was judged) is not
+written.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
@@ -19,9 +22,11 @@ KIND_OF: dict[EntryKind, str] = {
     EntryKind.PDMP: "Procedure",
     EntryKind.AGREEMENT: "DocumentReference",
     EntryKind.PEG: "Observation",
+    EntryKind.SCREEN: "Observation",
 }
-"""The resource type an entry is written as; other entries stay in the panel."""
+"""The resource type an entry of this kind is written as; other entries stay in the registry."""
 
+_Code = tuple[str, str]
 LOINC, SNOMED, UCUM = "http://loinc.org", "http://snomed.info/sct", "http://unitsofmeasure.org"
 _CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
 _NOTES = "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category"
@@ -30,6 +35,12 @@ _PEG_ITEMS = (
     ("91145-3", "Interference with enjoyment of life, past week"),
     ("91146-1", "Interference with general activity, past week"),
 )
+_ITEM_9 = ("44260-8", "PHQ-9 item 9")
+_TOTALS = {
+    "phq2": ("55758-7", "PHQ-2 total score"),
+    "phq9": ("44261-6", "PHQ-9 total score"),
+    "gad7": ("70274-6", "GAD-7 total score"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,13 @@ class About:
     snomed: bool
 
 
+def kind_of(entry: Entry) -> str | None:
+    """The resource type this entry is written as; None for one that stays in the registry."""
+    if entry.kind is EntryKind.SCREEN and entry.outcome not in _TOTALS:
+        return None
+    return KIND_OF.get(entry.kind)
+
+
 def resource_of(entry: Entry, about: About) -> bytes:
     """The resource as JSON.  Raises KeyError for a kind that is not written, ValueError when it is not valid FHIR."""
     from fhir.resources.R4B.documentreference import DocumentReference
@@ -57,7 +75,8 @@ def resource_of(entry: Entry, about: About) -> bytes:
     build, model = {
         EntryKind.PDMP: (_procedure, Procedure),
         EntryKind.AGREEMENT: (_document, DocumentReference),
-        EntryKind.PEG: (_observation, Observation),
+        EntryKind.PEG: (_peg, Observation),
+        EntryKind.SCREEN: (_screen, Observation),
     }[entry.kind]
     shared = {
         "identifier": [{"system": about.system, "value": entry.id}],
@@ -114,25 +133,36 @@ def _document(entry: Entry, about: About) -> dict[str, Any]:
     }
 
 
-def _observation(entry: Entry, about: About) -> dict[str, Any]:
-    author = _author(entry, about)
+def _peg(entry: Entry, about: About) -> dict[str, Any]:
     mean = (Decimal(sum(entry.scores)) / len(entry.scores)).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    parts = zip(_PEG_ITEMS, entry.scores, strict=True)
+    return _observation(entry, about, ("91147-9", "PEG mean score"), mean, parts)
+
+
+def _screen(entry: Entry, about: About) -> dict[str, Any]:
+    total, *item_9 = entry.scores
+    return _observation(entry, about, _TOTALS[entry.outcome], Decimal(total), ((_ITEM_9, i) for i in item_9))
+
+
+def _observation(
+    entry: Entry, about: About, code: _Code, value: Decimal, parts: Iterable[tuple[_Code, int]]
+) -> dict[str, Any]:
+    author = _author(entry, about)
+    components = [{"code": _loinc(part), "valueQuantity": _score(Decimal(score))} for part, score in parts]
     return {
         "status": "final",
         "category": [{"coding": [{"system": _CATEGORIES, "code": "survey"}]}],
-        "code": {"coding": [{"system": LOINC, "code": "91147-9"}], "text": "PEG mean score"},
+        "code": _loinc(code),
         "effectiveDateTime": entry.on.isoformat(),
         **({"performer": [author]} if author else {}),
         **({"note": [{"text": entry.text}]} if entry.text else {}),
-        "valueQuantity": _score(mean),
-        "component": [
-            {
-                "code": {"coding": [{"system": LOINC, "code": code}], "text": text},
-                "valueQuantity": _score(Decimal(score)),
-            }
-            for (code, text), score in zip(_PEG_ITEMS, entry.scores, strict=True)
-        ],
+        "valueQuantity": _score(value),
+        **({"component": components} if components else {}),
     }
+
+
+def _loinc(code: _Code) -> dict[str, Any]:
+    return {"coding": [{"system": LOINC, "code": code[0]}], "text": code[1]}
 
 
 def _score(value: Decimal) -> dict[str, object]:

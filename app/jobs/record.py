@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app.clinical.entries import Entry, EntryKind
+from app.clinical.gaps import OWN_INTERVAL
 from app.errors import LtotError
 from app.jobs.entries import standing
 from app.jobs.service import Service, in_thread
@@ -15,7 +16,14 @@ from app.store.tenants import Tenant
 
 CLINICIAN, RECORDER = "clinician", "recorder"
 _BY_RECORDER = frozenset(
-    {EntryKind.PDMP, EntryKind.AGREEMENT, EntryKind.PEG, EntryKind.NALOXONE, EntryKind.DEFERRAL}
+    {
+        EntryKind.PDMP,
+        EntryKind.AGREEMENT,
+        EntryKind.PEG,
+        EntryKind.SCREEN,
+        EntryKind.NALOXONE,
+        EntryKind.DEFERRAL,
+    }
 )
 
 
@@ -40,6 +48,8 @@ async def record_entry(service: Service, tenant: Tenant, launch: Launch, entry: 
     problem = entry.problem(today)
     if entry.gap and entry.gap not in service.policy_of(tenant).gaps:
         problem = "There is no such item."
+    elif entry.kind is EntryKind.INTERVAL and entry.gap not in OWN_INTERVAL:
+        problem = "This item has no interval of its own."
     if problem:
         raise LtotError("LT-411", problem)
     await note(service, launch, f"record_{entry.kind}", "ok")
@@ -51,6 +61,17 @@ async def withdraw_entry(service: Service, tenant: Tenant, launch: Launch, recor
 
     Raises LtotError: LT-411 for one the EHR holds, which is corrected there, LT-412, LT-413, LT-606.
     """
+    await standing_entry(service, tenant, launch, record_id)
+    claim = await in_thread(service.write_claims.take, tenant.id, record_id, service.now())
+    if claim is None:
+        raise LtotError("LT-411", "The entry is being written to the EHR at this moment.")
+    try:
+        await _withdraw(service, tenant, launch, record_id)
+    finally:
+        await in_thread(service.write_claims.give_back, claim)
+
+
+async def _withdraw(service: Service, tenant: Tenant, launch: Launch, record_id: str) -> None:
     kept = await standing_entry(service, tenant, launch, record_id)
     if CLINICIAN not in launch.roles and kept.author_hash != launch.user_hash:
         raise LtotError("LT-412")

@@ -17,6 +17,7 @@ from app.jobs.policies import load_policy, load_site_terms
 from app.settings import LOOPBACK_HOSTS, Settings
 from app.store.attempts import Attempts
 from app.store.audit import AuditLog
+from app.store.claims import WriteClaims
 from app.store.crypto import KeyRing
 from app.store.db import Store, create_store_engine
 from app.store.discovery import StoredDiscoveryCache
@@ -71,11 +72,13 @@ class Service:
     sessions: Sessions = field(init=False)
     audit: AuditLog = field(init=False)
     records: Records = field(init=False)
+    write_claims: WriteClaims = field(init=False)
     _server_keys: dict[tuple[str, str], ServerKeys] = field(default_factory=dict[tuple[str, str], ServerKeys])
 
     def __post_init__(self) -> None:
         self.tenants, self.attempts = Tenants(self.store), Attempts(self.store)
         self.audit, self.records = AuditLog(self.store), Records(self.store)
+        self.write_claims = WriteClaims(self.store)
         self.sessions = Sessions(
             self.store,
             idle=timedelta(minutes=self.settings.idle_minutes),

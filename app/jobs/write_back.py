@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+
 from app.ehr.create import Created, FhirWriter, NotCreated
-from app.ehr.entry_resources import KIND_OF, About, resource_of
+from app.ehr.entry_resources import About, kind_of, resource_of
 from app.ehr.granted import Granted
 from app.errors import LtotError
 from app.jobs.record import note, recordable, standing_entry
@@ -14,6 +17,10 @@ from app.store.records import KeptEntry, WriteBack
 from app.store.tenants import Tenant
 
 OPTION = "write_back"
+LONGEST_SECONDS = 60.0
+"""For one attempt, waiting included: well inside the time for which an entry is claimed."""
+_WAIT = 0.1
+_PATIENCE = 100
 
 
 def writes_back(tenant: Tenant) -> bool:
@@ -24,24 +31,21 @@ def writes_back(tenant: Tenant) -> bool:
 async def write_back(service: Service, tenant: Tenant, launch: Launch, cookie: str, kept: KeptEntry) -> None:
     """Try to write an entry to the EHR and keep what came of it; the entry itself stays as it is.
 
+    Of several at once, one tries, and the others wait for what comes of that.
     Raises LtotError LT-606 when the access log cannot be written; then nothing was sent.
     """
-    kind = KIND_OF.get(kept.entry.kind)
-    done = kept.write_back is not None and kept.write_back.reference
-    if kind is None or done or not writes_back(tenant):
+    kind = kind_of(kept.entry)
+    if kind is None or not writes_back(tenant):
         return
-    if not Granted(launch.scopes).create(kind):
-        outcome: Created | NotCreated = NotCreated("the EHR granted no permission to write it")
-    else:
-        await note(service, launch, "write_back", "sent")
-        outcome = await _sent(service, tenant, launch, cookie, kept, kind)
-    if isinstance(outcome, Created):
-        attempt, code = WriteBack(service.now(), reference=outcome.reference), "ok"
-    else:
-        attempt = WriteBack(service.now(), reason=outcome.reason, unsure=outcome.unsure)
-        code = "LT-415" if outcome.unsure else "LT-414"
-    await in_thread(service.records.note_write_back, tenant.id, kept.entry.id, attempt)
-    await note(service, launch, "write_back", code)
+    for _ in range(_PATIENCE):
+        claim = await in_thread(service.write_claims.take, tenant.id, kept.entry.id, service.now())
+        if claim is not None:
+            try:
+                await _write(service, tenant, launch, cookie, kept, kind)
+            finally:
+                await in_thread(service.write_claims.give_back, claim)
+            return
+        await asyncio.sleep(_WAIT)
 
 
 async def retry_write_back(
@@ -52,6 +56,36 @@ async def retry_write_back(
     if kept.entry.kind not in recordable(launch.roles):
         raise LtotError("LT-412")
     await write_back(service, tenant, launch, cookie, kept)
+
+
+async def _write(
+    service: Service,
+    tenant: Tenant,
+    launch: Launch,
+    cookie: str,
+    known: KeptEntry,
+    kind: str,
+) -> None:
+    kept = await standing_entry(service, tenant, launch, known.entry.id)
+    if kept.write_back != known.write_back or (kept.write_back is not None and kept.write_back.reference):
+        return
+    at = service.now()
+    if not Granted(launch.scopes).create(kind):
+        outcome: Created | NotCreated = NotCreated("the EHR granted no permission to write it")
+    else:
+        await note(service, launch, "write_back", "sent")
+        # Noted first: whatever happens to this process, nobody takes the entry for one that was never sent.
+        begun = WriteBack(service.now(), reason="the attempt was not finished", unsure=True)
+        await in_thread(service.records.note_write_back, tenant.id, kept.entry.id, begun)
+        outcome = await _sent(service, tenant, launch, cookie, kept, kind)
+        at = max(service.now(), begun.at + timedelta(microseconds=1))
+    if isinstance(outcome, Created):
+        attempt, code = WriteBack(at, reference=outcome.reference), "ok"
+    else:
+        attempt = WriteBack(at, reason=outcome.reason, unsure=outcome.unsure)
+        code = "LT-415" if outcome.unsure else "LT-414"
+    await in_thread(service.records.note_write_back, tenant.id, kept.entry.id, attempt)
+    await note(service, launch, "write_back", code)
 
 
 async def _sent(
@@ -74,9 +108,12 @@ async def _sent(
         service.profile_of(tenant),
         tenant.client_id,
     )
-    unsure = kept.write_back is not None and kept.write_back.unsure
-    return await writer.create(
-        kind,
-        resource_of(kept.entry, about),
-        unless_identifier=f"{system}|{kept.entry.id}" if unsure else "",
-    )
+    body = resource_of(kept.entry, about)
+    # An attempt of which nobody knows what came of it may have left the resource there.
+    doubt = kept.write_back is not None and kept.write_back.unsure
+    unless = f"{system}|{kept.entry.id}" if doubt else ""
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            return await writer.create(kind, body, unless_identifier=unless)
+    except TimeoutError:
+        return NotCreated("the EHR did not answer in time", unsure=True)

@@ -220,6 +220,20 @@ class WriteBackRow(TenantOwned, Base):
     at: Mapped[datetime]
 
 
+class WriteClaimRow(TenantOwned, Base):
+    """The process that writes an entry to the EHR now; a row that outlives its time was left by one that ended."""
+
+    __tablename__ = "write_claims"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "record_id"], ["visit_records.tenant_id", "visit_records.id"]),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    record_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(String(64))
+    until: Mapped[datetime]
+
+
 class Millionths(TypeDecorator[Decimal]):
     """An exact number with six decimals, kept as a whole number on every database."""
 

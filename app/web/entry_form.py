@@ -9,8 +9,10 @@ from app.clinical.entries import Entry, EntryKind
 from app.clinical.months import add_months
 from app.errors import LtotError
 
-SCORES = ("pain", "enjoyment", "activity")
+PEG_SCORES = ("pain", "enjoyment", "activity")
+TOTAL, ITEM_9 = "total", "item9"
 _WITHOUT_GAP = frozenset({EntryKind.TIER, EntryKind.LTOT})
+_FOR_MONTHS = frozenset({EntryKind.DEFERRAL, EntryKind.INTERVAL})
 
 
 def read_entry(fields: Mapping[str, str], today: date) -> Entry:
@@ -22,16 +24,17 @@ def read_entry(fields: Mapping[str, str], today: date) -> Entry:
     if what not in set(EntryKind) - {EntryKind.WITHDRAWAL}:
         raise LtotError("LT-411", "Choose one of the answers offered.")
     kind = EntryKind(what)
-    deferral = kind is EntryKind.DEFERRAL
+    ahead = kind in _FOR_MONTHS
     return Entry(
         kind=kind,
-        on=today if deferral else _day(fields.get("on", ""), today),
+        on=today if ahead else _day(fields.get("on", ""), today),
         gap="" if kind in _WITHOUT_GAP else fields.get("gap", ""),
         outcome=outcome,
-        scores=_scores(fields) if kind is EntryKind.PEG else (),
-        until=_until(fields, today) if deferral else None,
+        scores=_scores(kind, outcome, fields),
+        until=_until(fields, today) if ahead else None,
         text=fields.get("text", "").strip(),
         on_behalf_of=fields.get("for", "").strip(),
+        months=_number(fields.get("every", "")) if kind is EntryKind.INTERVAL else None,
     )
 
 
@@ -42,13 +45,23 @@ def _day(text: str, today: date) -> date:
         raise LtotError("LT-411", "Write the date as 2026-09-21.") from None
 
 
-def _scores(fields: Mapping[str, str]) -> tuple[int, ...]:
-    given = [fields.get(name, "").strip() for name in SCORES]
-    if not all(text.isdecimal() and len(text) <= 2 for text in given):
-        raise LtotError("LT-411", "PEG needs all three answers, each from 0 to 10.")
-    return tuple(int(text) for text in given)
+def _scores(kind: EntryKind, outcome: str, fields: Mapping[str, str]) -> tuple[int, ...]:
+    """The numbers a kind asks for; () when one of them is missing or no number, which the entry then refuses."""
+    names: tuple[str, ...] = ()
+    if kind is EntryKind.PEG:
+        names = PEG_SCORES
+    elif kind is EntryKind.SCREEN:
+        names = (TOTAL, ITEM_9) if outcome == "phq9" else (TOTAL,)
+    given = [_number(fields.get(name, "")) for name in names]
+    known = tuple(number for number in given if number is not None)
+    return known if len(known) == len(names) else ()
+
+
+def _number(text: str) -> int | None:
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 2 else None
 
 
 def _until(fields: Mapping[str, str], today: date) -> date | None:
-    months = fields.get("months", "")
-    return add_months(today, int(months)) if months.isdecimal() and len(months) == 1 else None
+    months = _number(fields.get("months", ""))
+    return add_months(today, months) if months is not None else None

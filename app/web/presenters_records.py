@@ -5,13 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from app.clinical.entries import LONGEST_DEFERRAL_MONTHS, Entry, EntryKind
+from app.clinical.entries import (
+    HIGHEST_ITEM_9,
+    HIGHEST_SCORE,
+    LONGEST_DEFERRAL_MONTHS,
+    LONGEST_INTERVAL_MONTHS,
+    LONGEST_OWN_MONTHS,
+    SCREENS,
+    Entry,
+    EntryKind,
+)
 from app.clinical.evaluation import Evaluation
-from app.clinical.gaps import RULES
-from app.clinical.words import day
+from app.clinical.gaps import OWN_INTERVAL, RULES
+from app.clinical.words import counted, day
 from app.store.records import KeptEntry, WriteBack
+from app.web.entry_form import ITEM_9, PEG_SCORES, TOTAL
 from app.web.presenters_gaps import OPEN
-from app.web.views import RecordedRow, RecordForm, RecordLink
+from app.web.views import RecordedRow, RecordForm, RecordLink, RecordPart
 from app.web.wording import clock, phrase
 
 DEFERRAL_REASONS = (
@@ -22,27 +32,54 @@ DEFERRAL_REASONS = (
     "not suitable at present",
 )
 DEFERRAL_MONTHS = tuple(range(1, LONGEST_DEFERRAL_MONTHS + 1))
-_ANSWERS = {
-    EntryKind.PDMP: (("expected", "As expected"), ("unexpected", "Unexpected"), ("", "No result yet")),
-    EntryKind.AGREEMENT: (("", "Signed"),),
-    EntryKind.PEG: (("", "Record PEG"),),
-    EntryKind.NALOXONE: (("offered", "Offered"), ("declined", "Declined")),
-    EntryKind.REVIEW: (("", "Reviewed, plan noted"),),
-    EntryKind.LTOT: (("yes", "Long-term: yes"), ("no", "Long-term: no")),
-    EntryKind.TIER: (("low", "Low"), ("moderate", "Moderate"), ("high", "High")),
-}
+INTERVALS, HOLDS = (1, 2, 3, 4, 6, 9, 12, 18, LONGEST_INTERVAL_MONTHS), (3, 6, LONGEST_OWN_MONTHS)
 THERAPY, TIER = "therapy", "tier"
 _OTHERS = {THERAPY: "long-term opioid therapy", TIER: "risk tier"}
 _NAMES = {rule.id: rule.name for rule in RULES}
-_KIND_OF = {
-    THERAPY: EntryKind.LTOT,
-    TIER: EntryKind.TIER,
-    "G01": EntryKind.PDMP,
-    "G05": EntryKind.AGREEMENT,
-    "G06": EntryKind.PEG,
-    "G13": EntryKind.NALOXONE,
+
+
+def _screen(tool: str, *more: tuple[str, str, int]) -> RecordPart:
+    name, highest = SCREENS[tool].name, SCREENS[tool].highest
+    total = (TOTAL, f"{name} total (0 to {highest})", highest)
+    return RecordPart(((f"screen:{tool}", f"Record {name}"),), (total, *more))
+
+
+_PDMP = RecordPart(
+    (("pdmp:expected", "As expected"), ("pdmp:unexpected", "Unexpected"), ("pdmp", "No result yet")),
+    delegate=True,
+)
+_PEG_LABELS = ("Pain", "Enjoyment of life", "General activity")
+_PEG = RecordPart(
+    (("peg", "Record PEG"),),
+    tuple((name, label, HIGHEST_SCORE) for name, label in zip(PEG_SCORES, _PEG_LABELS, strict=True)),
+)
+_REVIEW = RecordPart((("review", "Reviewed, plan noted"),))
+_PARTS: dict[str, tuple[tuple[EntryKind, RecordPart], ...]] = {
+    THERAPY: ((EntryKind.LTOT, RecordPart((("ltot:yes", "Long-term: yes"), ("ltot:no", "Long-term: no")))),),
+    TIER: (
+        (
+            EntryKind.TIER,
+            RecordPart(tuple((f"tier:{one.lower()}", one) for one in ("Low", "Moderate", "High"))),
+        ),
+    ),
+    "G01": ((EntryKind.PDMP, _PDMP),),
+    "G02": ((EntryKind.PDMP, _PDMP),),
+    "G05": ((EntryKind.AGREEMENT, RecordPart((("agreement", "Signed"),))),),
+    "G06": ((EntryKind.PEG, _PEG),),
+    "G08": ((EntryKind.SCREEN, _screen("ort_oud")),),
+    "G09": (
+        (EntryKind.SCREEN, _screen("phq9", (ITEM_9, f"its item 9 (0 to {HIGHEST_ITEM_9})", HIGHEST_ITEM_9))),
+        (EntryKind.SCREEN, _screen("phq2")),
+    ),
+    "G10": ((EntryKind.SCREEN, _screen("gad7")),),
+    "G13": (
+        (
+            EntryKind.NALOXONE,
+            RecordPart((("naloxone:offered", "Offered"), ("naloxone:declined", "Declined"))),
+        ),
+    ),
 }
-_PEG_ITEMS = (("pain", "Pain"), ("enjoyment", "Enjoyment of life"), ("activity", "General activity"))
+_HERE_ONLY = "Kept in the registry only."
 _WORDS = {
     EntryKind.PDMP: {
         "expected": "PDMP checked: as expected",
@@ -102,20 +139,23 @@ def record_form(
 
     reviewable: a review changes what the gap's rule finds.
     """
-    kind = _KIND_OF.get(key, EntryKind.REVIEW if reviewable else None)
-    answers = _answers(kind) if kind in kinds else ()
+    if key not in {*_NAMES, *_OTHERS}:
+        return None
+    offered = (*_PARTS.get(key, ()), *([(EntryKind.REVIEW, _REVIEW)] if reviewable else []))
+    parts = tuple(part for kind, part in offered if kind in kinds)
     deferrable = key in _NAMES and EntryKind.DEFERRAL in kinds
-    if key not in {*_NAMES, *_OTHERS} or not (answers or deferrable):
+    own = key in OWN_INTERVAL and EntryKind.INTERVAL in kinds
+    if not (parts or deferrable or own):
         return None
     return RecordForm(
         about=_about(key),
         gap=key if key in _NAMES else "",
         today=today.isoformat(),
-        answers=answers,
-        scores=_PEG_ITEMS if answers and kind is EntryKind.PEG else (),
-        delegate=bool(answers) and kind is EntryKind.PDMP,
+        parts=parts,
         reasons=DEFERRAL_REASONS if deferrable else (),
         months=DEFERRAL_MONTHS if deferrable else (),
+        intervals=INTERVALS if own else (),
+        holds=HOLDS if own else (),
     )
 
 
@@ -129,19 +169,12 @@ def _link(key: str, reviewable: bool, evaluation: Evaluation, recording: Recordi
     if form is None:
         return None
     query = "?review=1" if reviewable else ""
-    word = "Record" if form.answers else "Put off"
+    word = "Record" if form.parts else "Put off"
     return RecordLink(key, form.about, word, query, form if key == recording.asked else None)
 
 
 def _about(key: str) -> str:
     return phrase(_NAMES.get(key) or _OTHERS[key])
-
-
-def _answers(kind: EntryKind | None) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (f"{kind}:{outcome}" if outcome else str(kind), word)
-        for outcome, word in (_ANSWERS[kind] if kind else ())
-    )
 
 
 def _row(kept: KeptEntry, recording: Recording, now: datetime) -> RecordedRow:
@@ -154,7 +187,7 @@ def _row(kept: KeptEntry, recording: Recording, now: datetime) -> RecordedRow:
         id=entry.id,
         text=_words(entry),
         by=by,
-        state=_state(attempt) if attempt else "",
+        state=_state(attempt),
         retry=attempt is not None and not written and entry.kind in recording.kinds,
         withdraw=bool(recording.kinds)
         and not written
@@ -162,19 +195,27 @@ def _row(kept: KeptEntry, recording: Recording, now: datetime) -> RecordedRow:
     )
 
 
-def _state(attempt: WriteBack) -> str:
+def _state(attempt: WriteBack | None) -> str:
+    if attempt is None:
+        return _HERE_ONLY
     if attempt.reference:
         return f"In the EHR as {attempt.reference}; a mistake is corrected there."
     if attempt.unsure:
         return f"Not known whether it is in the EHR: {attempt.reason}. Look for it there before trying again."
-    return f"Not written to the EHR: {attempt.reason}."
+    return f"Not written to the EHR: {attempt.reason}. {_HERE_ONLY}"
 
 
 def _words(entry: Entry) -> str:
     note = f" ({entry.text})" if entry.text else ""
     if entry.kind is EntryKind.DEFERRAL and entry.until:
         return f"{_about(entry.gap)} put off until {day(entry.until)}{note}"
-    if entry.kind is EntryKind.PEG:
+    if entry.kind is EntryKind.INTERVAL and entry.until and entry.months:
+        return f"{_about(entry.gap)} every {counted(entry.months, 'month')} until {day(entry.until)}{note}"
+    if entry.kind is EntryKind.SCREEN:
+        tool = SCREENS[entry.outcome]
+        item_9 = "".join(f", item 9: {answer}" for answer in entry.scores[1:])
+        said = f"{tool.name} {entry.scores[0]} of {tool.highest}{item_9}"
+    elif entry.kind is EntryKind.PEG:
         said = f"PEG items {', '.join(str(score) for score in entry.scores)}"
     elif entry.kind is EntryKind.REVIEW:
         said = f"{_about(entry.gap)}: reviewed"

@@ -44,21 +44,34 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordPart:
+    """One form of an item.
+
+    answers: buttons as (value sent, word).  scores: numbers asked for, as (name, label, highest).  delegate: asks for
+    whom one looked.
+    """
+
+    answers: tuple[tuple[str, str], ...]
+    scores: tuple[tuple[str, str, int], ...] = ()
+    delegate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RecordForm:
     """What can be recorded about one item, in forms that need no script.
 
-    answers: buttons as (value sent, word).  scores: fields for the PEG items.  delegate: asks for whom one looked.
-    reasons: for putting the item off, (); months: for how long.
+    reasons: for putting the item off, (); months: for how long.  intervals: months between two for this person alone,
+    (); holds: for how many months that may be set.
     """
 
     about: str
     gap: str
     today: str
-    answers: tuple[tuple[str, str], ...] = ()
-    scores: tuple[tuple[str, str], ...] = ()
-    delegate: bool = False
+    parts: tuple[RecordPart, ...] = ()
     reasons: tuple[str, ...] = ()
     months: tuple[int, ...] = ()
+    intervals: tuple[int, ...] = ()
+    holds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

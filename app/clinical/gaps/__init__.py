@@ -39,6 +39,9 @@ RULES: tuple[Rule, ...] = (
     counselling, substance_screen, still_labelled, growing_use, missed_visits, supply_length,
 )  # fmt: skip
 
+OWN_INTERVAL = frozenset(rule.id for rule in RULES if rule.interval) - {"G12", "G20", "G34"}
+"""Rules whose interval may be set for one person; the other three take theirs from the policy alone."""
+
 
 def gaps(case: Case) -> tuple[Gap, ...]:
     """Every rule the policy has on, by rule number."""

@@ -19,6 +19,7 @@ from app.clinical.scores import (
     DAST10,
     GAD7,
     ORT,
+    ORT_OUD,
     PCL5,
     PCPTSD5,
     PHQ2,
@@ -80,7 +81,7 @@ def _score_evidence(score: Score) -> Evidence:
 )
 def opioid_risk(case: Case) -> Finding:
     """Red only where therapy is new; otherwise yellow.  Answers to single items are never shown."""
-    done = [*done_scores(case, ORT), *done_events(case.facts, "opioid_misuse_risk_assessment")]
+    done = [*done_scores(case, ORT, ORT_OUD), *done_events(case.facts, "opioid_misuse_risk_assessment")]
     done += done_results(case.facts, "opioid_misuse_risk_assessment")
     found = timed(case, Activity("G08", "ort", "opioid risk score", RESULTS, (*FORMS, "Procedure")), done)
     if found.status is not Status.MET or found.last is None:

@@ -56,8 +56,9 @@ def evidence_of(done: Done, what: str) -> Evidence:
 def months_for(case: Case, activity: Activity) -> tuple[int | None, str]:
     """The interval in months that holds for this person, and why."""
     own = case.noted(RecordKind.INTERVAL, activity.gap)
-    if own is not None and own.months:
-        return own.months, "this person's own interval"
+    if own is not None and own.months and (own.until is None or case.as_of <= own.until):
+        until = f" until {day(own.until)}" if own.until else ""
+        return own.months, f"this person's own interval{until}{f': {own.text}' if own.text else ''}"
     months = case.policy.intervals[activity.interval].months(case.risk.tier)
     if case.risk.tier == "unknown":
         return months, "the moderate schedule, as the risk tier is unknown"
