@@ -158,11 +158,12 @@ def run_demo(
     roles: Mapping[str, tuple[str, ...]] = EVERYBODY_A_CLINICIAN,
     write_back: bool = False,
     scopes: tuple[str, ...] | None = None,
+    others: tuple[SandboxClient, ...] = (),
 ) -> Iterator[RunningDemo]:
     """Both servers, from start to stop.
 
     write_back: entries are also written to the sandbox.  scopes: what the panel is registered for there, None for
-    everything.
+    everything.  others: further apps the sandbox knows.
     """
     service = Service.of(demo_settings(addresses, folder=folder))
     register_demo_tenant(service, addresses, vendor=flavour, roles=roles, write_back=write_back)
@@ -171,6 +172,7 @@ def run_demo(
         clients=[
             SandboxClient(CLIENT_ID, (service.redirect_uri,), jwks_url=addresses.jwks, scopes=scopes),
             SandboxClient(BACKEND_CLIENT_ID, jwks_url=addresses.jwks, backend=True),
+            *others,
         ],
         flavour=cast("Flavour", flavour),
         data=data,

@@ -18,6 +18,7 @@ from app.ehr.client import FhirClient
 from app.errors import LtotError
 from app.jobs.entries import standing, visit_entries
 from app.jobs.service import Service, in_thread
+from app.jobs.settle import settled
 from app.jobs.tokens import LaunchTokens
 from app.store.audit import AuditEvent
 from app.store.launch import Launch
@@ -55,7 +56,8 @@ async def open_panel(service: Service, tenant: Tenant, launch: Launch, cookie: s
         launch.patient, pull.raw, terms=service.terms, sources=pull.sources, zone=service.settings.time_zone
     )
     _require_patient(facts)
-    kept = standing(await in_thread(service.records.of_patient, tenant.id, launch.patient))
+    entries = standing(await in_thread(service.records.of_patient, tenant.id, launch.patient))
+    kept = await settled(service, launch, entries, pull.raw)
     chart = Charted(facts, policy, service.terms, read_at.date(), own_entries(visit_entries(kept), facts))
     evaluation = chart.evaluation()
     await in_thread(service.audit.append, _event(tenant, launch, evaluation), service.now())

@@ -19,7 +19,7 @@ from app.store.tenants import Tenant
 OPTION = "write_back"
 LONGEST_SECONDS = 60.0
 """For one attempt, waiting included: well inside the time for which an entry is claimed."""
-_WAIT = 0.1
+_WAIT = 0.25
 _PATIENCE = 100
 
 

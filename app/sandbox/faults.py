@@ -27,6 +27,8 @@ FaultKind = Literal[
     "duplicates",
     "open_files",
     "bad_line",
+    "422",
+    "lost_answer",
 ]
 
 
@@ -34,7 +36,8 @@ FaultKind = Literal[
 class Fault:
     """One fault. Without `resource_type` or `patient` it hits every type or patient.
 
-    Exports have stages in place of a type: `$export`, `$status`, `$file`.
+    Exports have stages in place of a type: `$export`, `$status`, `$file`; creating has one as well: `$create`.
+    `422` refuses what is sent; `lost_answer` keeps what is sent and answers with an error all the same.
     `times` limits how many requests it spoils (None: all). `retry_after` is in seconds, for `429`;
     `seconds` is the delay of `slow`.
     """

@@ -1,6 +1,7 @@
 """Applies faults to one request: the answer instead, the spoiled bundle, the cut body."""
 
 import copy
+import json
 from dataclasses import dataclass
 
 import anyio
@@ -8,7 +9,7 @@ from starlette.responses import Response
 
 from app.sandbox.config import Resource
 from app.sandbox.faults import Fault
-from app.sandbox.outcomes import HTML_404
+from app.sandbox.outcomes import HTML_404, Issue, outcome
 from app.sandbox.records import patient_of
 from app.sandbox.site import Site
 
@@ -61,6 +62,10 @@ class Spoiler:
                 return {**bundle, "entry": [*entries, entry]}
         return bundle
 
+    def lost(self, response: Response) -> Response:
+        """An error in place of the response, where that is the fault."""
+        return _server_error() if self.fault is not None and self.fault.kind == "lost_answer" else response
+
     def cut(self, response: Response) -> Response:
         """The response with half its body, where that is the fault."""
         if self.fault is None or self.fault.kind != "truncated_json":
@@ -74,10 +79,17 @@ class Spoiler:
 def _instead(fault: Fault) -> Response | None:
     if fault.kind == "429":
         return Response(b"", 429, {"Retry-After": str(fault.retry_after)})
+    if fault.kind == "422":
+        body = json.dumps(outcome("generic", Issue("business-rule", "the site's own rule refuses it")))
+        return Response(body, 422, media_type="application/fhir+json")
     if fault.kind == "500":
-        return Response("Internal error", 500, media_type="text/plain")
+        return _server_error()
     if fault.kind == "empty_403":
         return Response(b"", 403, {"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
     if fault.kind == "html_404":
         return Response(HTML_404, 404, media_type="text/html")
     return None
+
+
+def _server_error() -> Response:
+    return Response("Internal error", 500, media_type="text/plain")

@@ -17,7 +17,7 @@ from app.sandbox.records import patient_of
 from app.sandbox.rules import plan
 from app.sandbox.search import Params
 from app.sandbox.site import Site
-from app.sandbox.writes import stored
+from app.sandbox.writes import already_there, stored
 from app.sandbox.xml import to_xml
 
 FHIR_JSON = "application/fhir+json"
@@ -107,6 +107,13 @@ class FhirEndpoints:
         try:
             caller = self._admit(request, kind)
             scopes = permitted(self.site, caller, kind, "c" if key is None else "u")
+            stage = "$create" if key is None else kind
+            spoiler = await Spoiler.take(self.site, stage, caller.patient)
+            if spoiler.answer:
+                return spoiler.answer
+            if key is None and (known := already_there(self.site, request, kind)) is not None:
+                place = f"{self.site.fhir_base}/{kind}/{check_patient(caller, scopes, known)['id']}"
+                return Response(status_code=200, headers={"Location": place})
             resource = await stored(
                 self.site, request, kind, key, lambda item: check_patient(caller, scopes, item)
             )
@@ -116,8 +123,8 @@ class FhirEndpoints:
         headers = {"ETag": f'W/"{version}"', "Location": f"{self.site.fhir_base}/{kind}/{resource['id']}"}
         status = 201 if key is None else 200
         if self.site.profile.flavour != "generic":
-            return Response(status_code=status, headers=headers)
-        return JSONResponse(resource, status_code=status, headers=headers, media_type=FHIR_JSON)
+            return spoiler.lost(Response(status_code=status, headers=headers))
+        return spoiler.lost(JSONResponse(resource, status_code=status, headers=headers, media_type=FHIR_JSON))
 
     def _admit(self, request: Request, kind: str) -> Caller:
         accept = request.headers.get("accept", "*/*")

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
@@ -44,6 +45,18 @@ async def stored(
     resource["meta"] = {**resource.get("meta", {}), "versionId": str(version), "lastUpdated": moment}
     site.records.put(resource)
     return resource
+
+
+def already_there(site: Site, request: Request, kind: str) -> Resource | None:
+    """The resource that `If-None-Exist: identifier=system|value` names; vendors' flavours do not know the header."""
+    if site.profile.flavour != "generic":
+        return None
+    query = dict(parse_qsl(request.headers.get("if-none-exist", "")))
+    system, _, value = query.get("identifier", "").partition("|")
+    for resource in site.records.of(kind) if value else ():
+        if {"system": system, "value": value} in resource.get("identifier", []):
+            return resource
+    return None
 
 
 async def _body(request: Request, kind: str) -> Resource:
