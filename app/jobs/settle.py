@@ -51,7 +51,10 @@ def _reference(kept: KeptEntry, raw: Iterable[bytes]) -> str:
     for text in raw:
         if mark not in text:
             continue
-        resource = msgspec.json.decode(text, type=_Identified)
+        try:
+            resource = msgspec.json.decode(text, type=_Identified)
+        except msgspec.MsgspecError:
+            continue
         named = {identifier.value for identifier in resource.identifier}
         if resource.resourceType == kind_of(kept.entry) and kept.entry.id in named:
             return f"{resource.resourceType}/{resource.id}"

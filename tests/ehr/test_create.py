@@ -12,7 +12,7 @@ import pytest
 
 from app.clinical.entries import Entry, EntryKind
 from app.ehr.create import Created, FhirWriter, NotCreated
-from app.ehr.entry_resources import KIND_OF, About, resource_of
+from app.ehr.entry_resources import KIND_OF, About, kind_of, resource_of
 from app.ehr.vendors import vendor_profile
 
 BASE = "https://ehr.example.org/fhir"
@@ -168,3 +168,35 @@ def test_an_agreement_keeps_the_local_day_of_signing(on: date, when: str) -> Non
     words = base64.b64decode(found["content"][0]["attachment"]["data"]).decode()
     assert words == found["description"]
     assert words.startswith("Opioid agreement signed on ")
+
+
+@pytest.mark.parametrize(
+    ("tool", "scores", "code", "parts"),
+    [
+        ("phq2", (3,), "55758-7", []),
+        ("phq9", (12, 1), "44261-6", [("44260-8", 1)]),
+        ("gad7", (9,), "70274-6", []),
+    ],
+)
+def test_a_questionnaire_has_its_total_and_phq_9_its_item_9(
+    tool: str, scores: tuple[int, ...], code: str, parts: list[tuple[str, int]]
+) -> None:
+    found = built(Entry(EntryKind.SCREEN, TODAY, outcome=tool, scores=scores, id="e1"))
+    assert found["code"]["coding"] == [{"system": "http://loinc.org", "code": code}]
+    assert found["valueQuantity"]["value"] == scores[0]
+    components = found.get("component", [])
+    assert [(c["code"]["coding"][0]["code"], c["valueQuantity"]["value"]) for c in components] == parts
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Entry(EntryKind.SCREEN, TODAY, outcome="ort_oud", scores=(2,)),
+        Entry(EntryKind.NALOXONE, TODAY, outcome="offered"),
+        Entry(EntryKind.REVIEW, TODAY, gap="G14"),
+        Entry(EntryKind.TIER, TODAY, outcome="low"),
+    ],
+    ids=lambda entry: f"{entry.kind} {entry.outcome}",
+)
+def test_what_no_code_could_bring_back_stays_in_the_registry(entry: Entry) -> None:
+    assert kind_of(entry) is None

@@ -15,8 +15,10 @@ from app.clinical.entries import (
 )
 from app.clinical.evaluate import evaluate
 from app.clinical.evaluation import Evaluation, Gap, Status
+from app.clinical.gaps import OWN_INTERVAL
 from app.clinical.policy import Policy
-from tests.gaps.build import AS_OF, LORAZEPAM, OXYCODONE, chart, on, order
+from tests.gaps.build import AS_OF, LORAZEPAM, OXYCODONE, case, chart, event, on, order, record
+from tests.gaps.spec import answer
 from valuesets import Terms
 
 MONTHS = ("2025-02-20", "2025-03-20", "2025-04-19", "2025-05-19")
@@ -43,11 +45,15 @@ def gap(evaluation: Evaluation, number: str) -> Gap:
     return next(one for one in evaluation.gaps if one.id == number)
 
 
+OWN = Entry(EntryKind.INTERVAL, AS_OF, gap="G03", months=6, until=on("2026-06-15"), text="stable", id="e1")
 CLOSING = {
     "G01": EXPECTED,
     "G02": EXPECTED,
     "G05": Entry(EntryKind.AGREEMENT, AS_OF, id="e1"),
     "G06": Entry(EntryKind.PEG, AS_OF, scores=(5, 6, 6), id="e1"),
+    "G08": Entry(EntryKind.SCREEN, AS_OF, outcome="ort_oud", scores=(2,), id="e1"),
+    "G09": Entry(EntryKind.SCREEN, AS_OF, outcome="phq9", scores=(9, 0), id="e1"),
+    "G10": Entry(EntryKind.SCREEN, AS_OF, outcome="gad7", scores=(9,), id="e1"),
     "G13": Entry(EntryKind.NALOXONE, AS_OF, outcome="offered", id="e1"),
 }
 
@@ -88,6 +94,54 @@ def test_a_plan_for_sedatives_takes_the_finding_out_of_the_red(terms: Terms) -> 
     assert gap(evaluated(terms), "G14").status is Status.OVERDUE
     plan = Entry(EntryKind.REVIEW, AS_OF, gap="G14", text="shared plan", id="e1")
     assert gap(evaluated(terms, plan), "G14").status is Status.DUE_SOON
+
+
+def screen(tool: str, *scores: int, id_: str = "e1") -> Entry:
+    return Entry(EntryKind.SCREEN, AS_OF, outcome=tool, scores=scores, id=id_)
+
+
+def test_phq_2_from_three_asks_for_phq_9_and_both_of_one_day_stand(terms: Terms) -> None:
+    assert "PHQ-9 not done since" in gap(evaluated(terms, screen("phq2", 3)), "G09").text
+    both = evaluated(terms, screen("phq2", 3), screen("phq9", 4, 0, id_="e2"))
+    assert gap(both, "G09").status is Status.MET
+
+
+def test_a_high_total_asks_for_a_plan_and_the_plan_closes_it(terms: Terms) -> None:
+    found = gap(evaluated(terms, screen("phq9", 14, 0)), "G09")
+    assert (found.status, "plan not recorded" in found.text) == (Status.OVERDUE, True)
+    plan = Entry(EntryKind.REVIEW, AS_OF, gap="G09", text="visit in a week", id="e2")
+    assert gap(evaluated(terms, screen("phq9", 14, 0), plan), "G09").status is Status.MET
+
+
+def test_item_9_above_zero_goes_first_whatever_the_total(terms: Terms) -> None:
+    found = gap(evaluated(terms, screen("phq9", 3, 1)), "G09")
+    assert found.status is Status.OVERDUE
+    assert "item 9 above zero" in found.text
+
+
+def test_ort_oud_from_its_cut_off_raises_the_tier(terms: Terms) -> None:
+    below, reached = (evaluated(terms, screen("ort_oud", total)).risk.reasons for total in (2, 3))
+    assert not any("ORT-OUD" in reason for reason in below)
+    assert "ORT-OUD 3 on 15 Jun 2025" in reached
+
+
+def test_an_own_interval_holds_with_its_reason_until_its_last_day(terms: Terms) -> None:
+    check = Entry(EntryKind.PDMP, on("2025-02-01"), outcome="expected", id="e1")
+    assert gap(evaluated(terms, check), "G01").status is Status.OVERDUE
+    own = Entry(EntryKind.INTERVAL, AS_OF, gap="G01", months=12, until=AS_OF, text="stable", id="e2")
+    found = gap(evaluated(terms, check, own), "G01")
+    assert (found.status, found.due) == (Status.MET, on("2026-02-01"))
+    assert any("own interval until 15 Jun 2025: stable" in one.text for one in found.evidence)
+    over = replace(own, on=on("2025-03-01"), until=AS_OF - timedelta(days=1))
+    assert gap(evaluated(terms, check, over), "G01").status is Status.OVERDUE
+
+
+@pytest.mark.parametrize("number", sorted(OWN_INTERVAL))
+def test_every_rule_offered_an_own_interval_follows_it(number: str) -> None:
+    own = record("interval", "2025-06-01", number, months=1, text="close by")
+    asked = case(event("pill_count", "2024-01-01"), tier="high", records=(own,))
+    found = answer(number, asked)
+    assert any("every 1 month (this person's own interval: close by)" in e.text for e in found.evidence)
 
 
 def test_a_deferral_holds_with_its_reason_until_its_last_day(terms: Terms) -> None:
@@ -144,6 +198,22 @@ def test_taking_back_the_later_of_two_lets_the_earlier_stand(terms: Terms) -> No
         (Entry(EntryKind.DEFERRAL, AS_OF, gap="G03", text="ill"), "1 to 3 months"),
         (Entry(EntryKind.DEFERRAL, AS_OF, gap="G03", text="ill", until=on("2025-09-16")), "1 to 3 months"),
         (Entry(EntryKind.TIER, AS_OF), "answers"),
+        (Entry(EntryKind.SCREEN, AS_OF, scores=(3,)), "answers"),
+        (screen("phq2"), "from 0 to 6"),
+        (screen("phq2", 7), "from 0 to 6"),
+        (screen("gad7", 22), "from 0 to 21"),
+        (screen("ort_oud", 10), "from 0 to 9"),
+        (screen("phq9", 12), "with item 9"),
+        (screen("phq9", 28, 0), "from 0 to 27"),
+        (screen("phq9", 12, 4), "item 9"),
+        (screen("phq9", 1, 2), "does not fit its total"),
+        (screen("phq9", 27, 2), "does not fit its total"),
+        (replace(OWN, gap=""), "not named"),
+        (replace(OWN, text=""), "reason"),
+        (replace(OWN, months=None), "1 to 24 months"),
+        (replace(OWN, months=25), "1 to 24 months"),
+        (replace(OWN, until=None), "1 to 12 months"),
+        (replace(OWN, until=on("2026-06-16")), "1 to 12 months"),
         (Entry(EntryKind.WITHDRAWAL, AS_OF), "not named"),
     ],
 )
@@ -151,6 +221,6 @@ def test_what_does_not_fit_is_refused_in_words(entry: Entry, words: str) -> None
     assert words in entry.problem(AS_OF)
 
 
-@pytest.mark.parametrize("entry", CLOSING.values(), ids=list(CLOSING))
+@pytest.mark.parametrize("entry", [*CLOSING.values(), OWN], ids=[*CLOSING, "own"])
 def test_what_fits_is_kept(entry: Entry) -> None:
     assert entry.problem(AS_OF) == ""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.sandbox.config import PROFILES, SandboxClient
+from app.sandbox.faults import Fault
 from app.sandbox.scopes import grant, parse
 from tests.sandbox.conftest import CALLBACK, Ehr, matched
 
@@ -177,3 +178,31 @@ async def test_a_faulty_write_is_refused(ehr: Ehr, path: str, body: dict[str, ob
     answer = await write(ehr, "POST", path, token, body)
     assert answer.status_code == status
     assert answer.json()["resourceType"] == "OperationOutcome"
+
+
+async def test_a_fault_of_creating_spoils_that_alone(ehr: Ehr):
+    patient = ehr.patient("Clean")
+    body = {**OBSERVATION, "subject": {"reference": f"Patient/{patient}"}}
+    token = (await ehr.launch(patient, "launch patient/Observation.crus"))["access_token"]
+    for kind in ("422", "lost_answer"):
+        ehr.site.faults.add(Fault(kind, "$create", times=1))
+    held = len(ehr.site.records.of("Observation", patient))
+    refused = await write(ehr, "POST", "Observation", token, body)
+    assert refused.status_code == 422
+    assert "the site's own rule refuses it" in refused.text
+    assert len(ehr.site.records.of("Observation", patient)) == held
+    assert (await write(ehr, "POST", "Observation", token, body)).status_code == 500
+    assert len(ehr.site.records.of("Observation", patient)) == held + 1
+    assert (await write(ehr, "POST", "Observation", token, body)).status_code == 201
+
+
+async def test_creating_unless_it_is_there_finds_it(ehr: Ehr):
+    patient = ehr.patient("Clean")
+    identifier = {"system": "https://panel.test/records", "value": "e1"}
+    body = {**OBSERVATION, "subject": {"reference": f"Patient/{patient}"}, "identifier": [identifier]}
+    token = (await ehr.launch(patient, "launch patient/Observation.crus"))["access_token"]
+    condition = {"If-None-Exist": "identifier=https://panel.test/records|e1"}
+    first = await write(ehr, "POST", "Observation", token, body, **condition)
+    again = await write(ehr, "POST", "Observation", token, body, **condition)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.headers["location"] == first.headers["location"]
