@@ -80,7 +80,7 @@ class KeyRing:
         if version != _VERSION or key is None:
             raise SealBrokenError("A stored value was sealed under a key this process does not have.")
         try:
-            raw = base64.b64decode(body, altchars=b"-_", validate=True)
+            raw = _decoded(body)
             opened = AESGCM(key.sealing).decrypt(
                 raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _bound(key_id, place)
             )
@@ -119,6 +119,14 @@ def _derive(master_key: bytes) -> _DerivedKeys:
         for purpose in ("seal", "hash", "key id")
     )
     return _DerivedKeys(key_id.hex()[:12], sealing, hashing)
+
+
+def _decoded(body: str) -> bytes:
+    raw = base64.b64decode(body, altchars=b"-_", validate=True)
+    # Decoders take several spellings of the same bytes; only the one that was written is the stored value.
+    if base64.urlsafe_b64encode(raw).decode() != body:
+        raise ValueError("not as it was written")
+    return raw
 
 
 def _bound(key_id: str, place: Place) -> bytes:

@@ -11,6 +11,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,13 +21,21 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import text
 
+from app.jobs.demo import free_port
+from app.jobs.service import Service
 from app.main import create_app
-from app.store.db import create_store_engine
+from app.settings import read_settings
+from app.store.launch import OpenedLaunch
 from app.store.migrate import upgrade
 from app.telemetry import telemetry_config
+from smart_launch.secret import Secret
 from tests.named import ROOT
 from tests.security.canary import put_canary
 from tests.security.world import World
+from tests.store.conftest import USER, make_request, make_response, make_tenant
+
+WAIT_SECONDS = 120
+"""How long a busy machine may take; nobody waits for it on an idle one."""
 
 
 def counted(page: str, name: str, **labels: str) -> float:
@@ -109,42 +119,58 @@ def test_without_the_switch_nothing_is_traced_whatever_the_environment_says(
     assert (config["tracing"], config["metrics"], config["logs"], config["auto_configure"]) == (False,) * 4
 
 
+@dataclass(frozen=True)
+class Served:
+    """`ltot serve` in a process of its own, its port, and the store it shares with the test."""
+
+    process: subprocess.Popen[str]
+    port: int
+    service: Service
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ended(self) -> str:
+        """What it wrote, once it has ended by itself."""
+        return self.process.communicate(timeout=WAIT_SECONDS)[1]
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`ltot serve` in a process of its own, and its address."""
-    url = f"sqlite:///{folder / 'served.db'}"
-    engine = create_store_engine(url)
-    upgrade(engine)
-    engine.dispose()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def serving(folder: Path) -> Iterator[Served]:
+    port = free_port()
     base = f"http://127.0.0.1:{port}"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LTOT_")} | {
+    settings = {
         "LTOT_BASE_URL": base,
-        "LTOT_DATABASE_URL": url,
+        "LTOT_DATABASE_URL": f"sqlite:///{folder / 'served.db'}",
         "LTOT_MASTER_KEY": base64.b64encode(os.urandom(32)).decode(),
     }
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("LTOT_")
+    } | settings
+    service = Service.of(read_settings(settings))
+    upgrade(service.store.engine)
     process = subprocess.Popen(
         [sys.executable, "-c", "from app.cli import main; main()", "serve", "--port", str(port)],
         cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + WAIT_SECONDS
         while answer(f"{base}/live") != 200:
             assert process.poll() is None, process.communicate()[1]
             assert time.monotonic() < until
             time.sleep(0.1)
-        yield process, base
+        yield Served(process, port, service)
     finally:
         if process.poll() is None:
             process.kill()
         process.communicate()
+        service.store.engine.dispose()
 
 
 def answer(address: str) -> int:
     try:
-        with urllib.request.urlopen(address, timeout=5) as reply:
+        with urllib.request.urlopen(address, timeout=WAIT_SECONDS) as reply:
             return int(reply.status)
     except urllib.error.HTTPError as error:
         with error:
@@ -154,27 +180,63 @@ def answer(address: str) -> int:
 
 
 def test_a_served_process_answers_and_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
-    with serving(tmp_path) as (process, base):
-        assert answer(f"{base}/ready") == 200
-        assert answer(f"{base}/launch?iss=https://evil.example.net&launch=canary-launch") == 403
-        process.send_signal(signal.SIGTERM)
-        _, written = process.communicate(timeout=15)
-    assert process.returncode in {0, -signal.SIGTERM}
+    with serving(tmp_path) as served:
+        assert answer(f"{served.base}/ready") == 200
+        assert answer(f"{served.base}/launch?iss=https://evil.example.net&launch=canary-launch") == 403
+        served.process.send_signal(signal.SIGTERM)
+        written = served.ended()
+    assert served.process.returncode in {0, -signal.SIGTERM}
     assert '"code": "LT-101"' in written
     assert "canary-launch" not in written
     assert "Traceback" not in written
 
 
 def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
-    with serving(tmp_path) as (process, base):
-        port = int(base.rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-            connection.sendall(b"GET /ready HTTP/1.1\r\nHost: 127.0.0.1\r\n")
-            time.sleep(0.3)
-            connection.sendall(b"Connection: close\r\n\r\n")
-            process.send_signal(signal.SIGTERM)
+    """A form is being sent when the end is asked for; what it says is kept and answered."""
+    with serving(tmp_path) as served:
+        opened = a_launch(served.service)
+        form = b"do=tier:low"
+        head = (
+            f"POST /p/{opened.launch.id}/records HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            f"Cookie: __Host-ltot.{opened.launch.id}={opened.cookie.reveal()}\r\n"
+            "Sec-Fetch-Site: same-origin\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(form)}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", served.port), WAIT_SECONDS) as connection:
+            connection.sendall(head.encode())
+            # The server asks for the body when the route reads it: from here on the request is under way.
+            assert connection.recv(4096).startswith(b"HTTP/1.1 100")
+            served.process.send_signal(signal.SIGTERM)
+            wait_until_refused(served.port)
+            connection.sendall(form)
             reply = b""
             while chunk := connection.recv(4096):
                 reply += chunk
-        process.communicate(timeout=15)
-    assert reply.startswith(b"HTTP/1.1 200")
+        written = served.ended()
+        kept = served.service.records.of_patient("north", opened.launch.patient)
+    assert reply.startswith(b"HTTP/1.1 303"), (reply, written)
+    assert len(kept) == 1
+    assert "Traceback" not in written
+
+
+def a_launch(service: Service) -> OpenedLaunch:
+    """An open launch of a tenant, for a user who may record."""
+    now = service.now()
+    service.tenants.save(make_tenant("north"), now)
+    request = make_request()
+    cookie = service.attempts.create("north", request, Secret("launch"), now)
+    attempt = service.attempts.consume(request.state, cookie.reveal(), now)
+    granted = replace(make_response(), expires_at=now + timedelta(hours=1))
+    return service.sessions.open(attempt, Secret("code"), USER, granted, now, roles=("clinician",))
+
+
+def wait_until_refused(port: int) -> None:
+    """Wait until the process takes no new connection: it has begun to end."""
+    until = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), WAIT_SECONDS).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the process still takes connections")
