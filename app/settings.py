@@ -33,6 +33,7 @@ class Settings:
 
     base_url: the address clinicians' browsers use, without a trailing slash; https unless it is loopback.
     master_key: 32 bytes that seal tokens, identifiers and private keys at rest.
+    further_master_keys: keys of other times or processes: they open what was sealed under them, and seal nothing.
     panel_budget: seconds all chart searches together may take before the panel shows what it has.
     idle_minutes, session_hours: a launch ends after this long without use, and at the latest after this long.
     trusted_private_hosts: host names the service may call although they resolve to private addresses.
@@ -40,6 +41,7 @@ class Settings:
 
     base_url: str
     master_key: bytes = field(repr=False)
+    further_master_keys: tuple[bytes, ...] = field(default=(), repr=False)
     database_url: str = "sqlite:///ltot.db"
     environment: str = "production"
     policy: str = "default"
@@ -143,19 +145,25 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "LTOT_LOG_LEVEL": ("log_level", _log_level),
     "LTOT_TELEMETRY": ("telemetry", _switch("LTOT_TELEMETRY")),
 }
-SETTING_NAMES = frozenset({*_READERS, "LTOT_MASTER_KEY", "LTOT_MASTER_KEY_FILE"})
+_MASTER_KEY, _FURTHER_KEYS = "LTOT_MASTER_KEY", "LTOT_FURTHER_MASTER_KEYS"
+SETTING_NAMES = frozenset(
+    {*_READERS, _MASTER_KEY, f"{_MASTER_KEY}_FILE", _FURTHER_KEYS, f"{_FURTHER_KEYS}_FILE"}
+)
 _KEY_FIX = 'Make one with: python3 -c "import base64,os;print(base64.b64encode(os.urandom(32)).decode())"'
 
 
-def _master_key(environment: Mapping[str, str]) -> bytes:
-    text, name = environment.get("LTOT_MASTER_KEY"), "LTOT_MASTER_KEY"
-    if file := environment.get("LTOT_MASTER_KEY_FILE"):
-        name = "LTOT_MASTER_KEY_FILE"
+def _secret_text(environment: Mapping[str, str], variable: str) -> tuple[str, str]:
+    """The name that gave a secret and its text, from the variable itself or from the file it names."""
+    text, name = environment.get(variable, ""), variable
+    if file := environment.get(f"{variable}_FILE"):
+        name = f"{variable}_FILE"
         if text:
-            raise SettingsError(name, "is set beside LTOT_MASTER_KEY", "Set only one of them")
-        text = _existing_file(name)(file).read_text(encoding="ascii", errors="replace").strip()
-    if not text:
-        raise SettingsError("LTOT_MASTER_KEY", "is not set", _KEY_FIX)
+            raise SettingsError(name, f"is set beside {variable}", "Set only one of them")
+        text = _existing_file(name)(file).read_text(encoding="ascii", errors="replace")
+    return name, text
+
+
+def _key(name: str, text: str) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -165,6 +173,18 @@ def _master_key(environment: Mapping[str, str]) -> bytes:
     if key in _KNOWN_DEFAULT_SECRETS or len(set(key)) < 8:
         raise SettingsError(name, "is a default or guessable secret", _KEY_FIX)
     return key
+
+
+def _master_keys(environment: Mapping[str, str]) -> dict[str, object]:
+    name, text = _secret_text(environment, _MASTER_KEY)
+    if not text.strip():
+        raise SettingsError(_MASTER_KEY, "is not set", _KEY_FIX)
+    key = _key(name, text.strip())
+    name, text = _secret_text(environment, _FURTHER_KEYS)
+    further = tuple(_key(name, one) for one in text.replace(",", " ").split())
+    if key in further:
+        raise SettingsError(name, f"repeats {_MASTER_KEY}", "List only the other keys")
+    return {"master_key": key, "further_master_keys": further}
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -177,7 +197,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     values = {
         field_: read(environment[name]) for name, (field_, read) in _READERS.items() if name in environment
     }
-    settings = Settings(master_key=_master_key(environment), **values)  # type: ignore[arg-type]
+    settings = Settings(**values, **_master_keys(environment))  # type: ignore[arg-type]
     if settings.is_demo and not settings.is_loopback:
         raise SettingsError(
             "LTOT_ENVIRONMENT", "is demo on a public address", "The demo serves loopback only"

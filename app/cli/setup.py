@@ -14,7 +14,7 @@ from app.errors import LtotError
 from smart_launch.scopes import ScopeStyle
 
 tenant_cli = typer.Typer(help="The EHRs this panel is registered with.", no_args_is_help=True)
-keys_cli = typer.Typer(help="The signing keys of a tenant.", no_args_is_help=True)
+keys_cli = typer.Typer(help="The signing keys of a tenant, and the master keys.", no_args_is_help=True)
 audit_cli = typer.Typer(help="The access log.", no_args_is_help=True)
 
 TenantId = Annotated[str, typer.Argument(metavar="TENANT", help="the tenant's id")]
@@ -169,6 +169,19 @@ def keys_list(tenant: TenantId) -> None:
         found = list_keys(set_up, tenant)
     for kid, state in found:
         print(f"{kid}  {state}")
+
+
+@keys_cli.command("master")
+def keys_master() -> None:
+    """List the master keys by id, and how much in the database needs each; 1 when one is not here."""
+    from app.jobs.tenants import SetUp, master_keys
+
+    with SetUp.opened(os.environ) as set_up:
+        found = master_keys(set_up)
+    for key_id, what, number in found:
+        print(f"{key_id}  {what}  {number} values")
+    if any(what == "NOT HERE" for _, what, _ in found):
+        raise typer.Exit(1)
 
 
 def doctor(

@@ -88,7 +88,8 @@ class Service:
     @classmethod
     def of(cls, settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Service:
         """The service for these settings; nothing is opened before it is needed."""
-        store = Store(create_store_engine(settings.database_url), KeyRing.from_settings(settings.master_key))
+        ring = KeyRing.from_settings(settings.master_key, settings.further_master_keys)
+        store = Store(create_store_engine(settings.database_url), ring)
         terms = load_site_terms(settings.site_codes, snomed=settings.snomed)
         return cls(settings, store, terms, now, client_of(settings))
 

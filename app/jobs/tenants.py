@@ -17,6 +17,7 @@ from app.store.crypto import KeyRing
 from app.store.db import Store, create_store_engine
 from app.store.keys import SigningKeys
 from app.store.migrate import require_current
+from app.store.sealed import sealed_by_key
 from app.store.tenants import AuthMethod, Tenant, Tenants
 from smart_launch.keys import KeyState, SigningAlgorithm
 from smart_launch.secret import Secret
@@ -36,7 +37,8 @@ class SetUp:
             settings = read_settings(environment)
         except SettingsError as error:
             raise LtotError("LT-601", str(error)) from None
-        store = Store(create_store_engine(settings.database_url), KeyRing.from_settings(settings.master_key))
+        ring = KeyRing.from_settings(settings.master_key, settings.further_master_keys)
+        store = Store(create_store_engine(settings.database_url), ring)
         require_current(store.engine)
         return cls(settings, store)
 
@@ -167,6 +169,15 @@ def list_keys(set_up: SetUp, tenant_id: str) -> tuple[tuple[str, KeyState], ...]
     """Key ids and states, oldest first.  Raises LT-607."""
     set_up.tenants.get(tenant_id)
     return set_up.keys(tenant_id).states()
+
+
+def master_keys(set_up: SetUp) -> tuple[tuple[str, str, int], ...]:
+    """Key id, what this process does with it, and how much in the database needs it; the current key first."""
+    needed = sealed_by_key(set_up.store)
+    current, *further = set_up.store.ring.ids
+    told = [(current, "seals"), *((key_id, "opens") for key_id in further)]
+    told += [(key_id, "NOT HERE") for key_id in sorted(needed.keys() - {current, *further})]
+    return tuple((key_id, what, needed[key_id]) for key_id, what in told)
 
 
 def verify_access_log(set_up: SetUp, expected: Mapping[str, Head]) -> Iterable[tuple[str, Verification]]:

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 
 from app.store.crypto import Place
-from app.store.db import Store, set_local
+from app.store.db import Store, TenantSession, set_local
 from app.store.errors import AttemptSpentError, AttemptUnmatchedError
-from app.store.models import AttemptRow
+from app.store.models import AttemptRow, LaunchRow
 from smart_launch.launch import AuthorizationRequest
 from smart_launch.secret import Secret
 
@@ -55,7 +55,7 @@ class Attempts:
                     tenant_id=tenant_id,
                     state_hash=ring.keyed_hash("state", request.state.reveal()),
                     cookie_hash=ring.keyed_hash("attempt cookie", cookie.reveal()),
-                    launch_hash=launch and ring.keyed_hash(f"launch {tenant_id}", launch.reveal()),
+                    launch_hash=launch and self._launch_hash(session, tenant_id, launch),
                     sealed_secrets=ring.seal(json.dumps(kept), _place(tenant_id, attempt_id)),
                     created_at=now,
                     expires_at=now + ATTEMPT_LIFETIME,
@@ -89,6 +89,15 @@ class Attempts:
                 scopes=tuple(kept["scopes"]),
                 launch_hash=row.launch_hash,
             )
+
+    def _launch_hash(self, session: TenantSession, tenant_id: str, launch: Secret) -> str:
+        """The hash this launch value is known under; a change of the master key must not make it new again."""
+        hashes = self._store.ring.keyed_hashes(f"launch {tenant_id}", launch.reveal())
+        for row in (LaunchRow, AttemptRow):
+            known = session.scalar(select(row.launch_hash).where(row.launch_hash.in_(hashes)).limit(1))
+            if known is not None:
+                return known
+        return hashes[0]
 
     def remove_expired(self, tenant_id: str, now: datetime) -> int:
         """Delete attempts that nobody can answer any more; returns how many."""

@@ -24,6 +24,8 @@ from app.store.errors import SealBrokenError
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 _VERSION = "s1"
+KEY_ID_AT, KEY_ID_DIGITS = len(_VERSION) + 1, 12
+"""Where a sealed value names its key, and how long the name is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class _DerivedKeys:
 
 
 class KeyRing:
-    """The keys of this process: the current one seals and hashes, earlier ones still open and match."""
+    """The keys of this process: the current one seals and hashes, the others open and match as well."""
 
     __slots__ = ("_keys",)
 
@@ -55,10 +57,17 @@ class KeyRing:
         self._keys = keys
 
     @classmethod
-    def from_settings(cls, master_key: bytes, previous: Iterable[bytes] = ()) -> Self:
-        """A ring from the master key (32 bytes) and any earlier ones. Raises ValueError for another
-        length."""
-        return cls(tuple(_derive(key) for key in (master_key, *previous)))
+    def from_settings(cls, master_key: bytes, further: Iterable[bytes] = ()) -> Self:
+        """A ring from the master key (32 bytes) and any others that open and match, such as earlier ones.
+
+        Raises ValueError for another length.
+        """
+        return cls(tuple(_derive(key) for key in (master_key, *further)))
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of all keys, the current one first."""
+        return tuple(key.key_id for key in self._keys)
 
     @property
     def current_id(self) -> str:
@@ -118,7 +127,7 @@ def _derive(master_key: bytes) -> _DerivedKeys:
         HKDF(SHA256(), KEY_BYTES, salt=None, info=f"ltot {purpose}".encode()).derive(master_key)
         for purpose in ("seal", "hash", "key id")
     )
-    return _DerivedKeys(key_id.hex()[:12], sealing, hashing)
+    return _DerivedKeys(key_id.hex()[:KEY_ID_DIGITS], sealing, hashing)
 
 
 def _decoded(body: str) -> bytes:

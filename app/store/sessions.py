@@ -71,6 +71,10 @@ class Sessions:
         self._sealed.fill_tokens(row, Tokens.of(response))
         try:
             with self._store.tenant(tenant_id) as session:
+                # The row's own hash is guarded by the table; one under another master key is looked for.
+                known = self._ring.keyed_hashes(f"code {tenant_id}", code.reveal())
+                if session.scalar(select(LaunchRow.id).where(LaunchRow.code_hash.in_(known)).limit(1)):
+                    raise LaunchReplayedError
                 session.add(row)
         except IntegrityError:
             raise LaunchReplayedError from None

@@ -156,7 +156,8 @@ def build_world(
         **(settings or {}),
     }
     read, clock = read_settings(environment), Clock()
-    store = Store(create_store_engine(read.database_url), KeyRing.from_settings(read.master_key))
+    ring = KeyRing.from_settings(read.master_key, read.further_master_keys)
+    store = Store(create_store_engine(read.database_url), ring)
     upgrade(store.engine)
     network = Network({})
     service = Service(read, store, load_site_terms(), clock, ehr_http_client(transport=network))

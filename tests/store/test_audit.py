@@ -148,7 +148,7 @@ def test_entries_written_by_somebody_without_the_key_are_found(log: AuditLog, st
 
 def test_the_chain_goes_on_after_a_change_of_the_master_key(log: AuditLog, store: Store) -> None:
     write(log, 2)
-    later = AuditLog(Store(store.engine, KeyRing.from_settings(bytes(range(1, 33)), previous=[MASTER_KEY])))
+    later = AuditLog(Store(store.engine, KeyRing.from_settings(bytes(range(1, 33)), further=[MASTER_KEY])))
     later.append(event(3), NOW)
     assert later.verify("north").intact
     assert [entry.event for entry in later.entries("north")] == [event(1), event(2), event(3)]

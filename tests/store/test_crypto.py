@@ -56,7 +56,7 @@ def test_the_same_value_is_sealed_differently_each_time() -> None:
 def test_after_a_change_of_the_master_key_old_values_still_open_and_match() -> None:
     before = KeyRing.from_settings(OLD)
     sealed, stored = before.seal("token", PLACE), before.keyed_hash("cookie", "c")
-    after = KeyRing.from_settings(NEW, previous=[OLD])
+    after = KeyRing.from_settings(NEW, further=[OLD])
     assert after.open(sealed, PLACE) == "token"
     assert after.matches(stored, "cookie", "c")
     assert after.seal("token", PLACE).split(".")[1] == after.current_id != before.current_id

@@ -220,7 +220,7 @@ def test_an_open_launch_survives_a_change_of_the_master_key(
     attempts: Attempts, sessions: Sessions, store: Store
 ) -> None:
     opened = open_launch(attempts, sessions)
-    ring = KeyRing.from_settings(bytes(range(1, 33)), previous=[MASTER_KEY])
+    ring = KeyRing.from_settings(bytes(range(1, 33)), further=[MASTER_KEY])
     later = Sessions(Store(store.engine, ring), idle=IDLE, absolute=ABSOLUTE)
     assert later.load(opened.launch.id, opened.cookie.reveal(), NOW).patient == "pat-1"
 
