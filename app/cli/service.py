@@ -13,6 +13,11 @@ import typer
 from app.errors import LtotError
 
 
+KEEP_ALIVE_SECONDS = 75
+"""Idle connections are kept longer than proxies and load balancers keep theirs (60 s by default in the common
+ones): the side that sends closes first, so that no request goes into a connection that is just being closed."""
+
+
 class EhrFlavour(StrEnum):
     """The sandbox EHR's habits."""
 
@@ -43,6 +48,7 @@ def serve(
         proxy_headers=True,
         server_header=False,
         timeout_graceful_shutdown=10,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 

@@ -16,9 +16,14 @@ HttpClient = httpx2.AsyncClient
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 5.0
+KEEP_ALIVE_SECONDS = 3.0
+"""An idle connection is given up after this long.  Many servers close theirs after 5 s; a request sent at that
+moment would be lost, and a code or a rotated refresh token with it."""
 # Each server's own slots bound what runs there.  One bound over all would let slow hospitals use up the
 # connections of the others.
-_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=40)
+_LIMITS = httpx2.Limits(
+    max_connections=None, max_keepalive_connections=40, keepalive_expiry=KEEP_ALIVE_SECONDS
+)
 
 
 class PublicAddressesOnly(httpcore2.AsyncNetworkBackend):

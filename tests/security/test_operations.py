@@ -21,6 +21,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import text
 
+from app.cli.service import serve
+from app.ehr.http import ehr_http_client
 from app.jobs.demo import free_port
 from app.jobs.service import Service
 from app.main import create_app
@@ -217,6 +219,18 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
     assert reply.startswith(b"HTTP/1.1 303"), (reply, written)
     assert len(kept) == 1
     assert "Traceback" not in written
+
+
+def test_connections_are_closed_by_the_side_that_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request sent into a connection that the other side is closing is lost."""
+    given: dict[str, object] = {}
+    monkeypatch.setattr("app.main.from_environment", lambda: None)
+    monkeypatch.setattr("uvicorn.run", lambda *_, **options: given.update(options))
+    serve()
+    proxies_close_after, servers_close_after = 60, 5
+    assert given["timeout_keep_alive"] == 75 > proxies_close_after
+    pool = ehr_http_client()._transport._pool  # type: ignore[attr-defined]
+    assert pool._keepalive_expiry == 3 < servers_close_after
 
 
 def a_launch(service: Service) -> OpenedLaunch:
