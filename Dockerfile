@@ -13,16 +13,13 @@ COPY app app
 COPY smart_launch smart_launch
 COPY fhir_mappings fhir_mappings
 COPY valuesets valuesets
-# Editable: the service runs from this folder, where it also finds its migrations.  Build tools leave again.
-RUN /opt/ltot/bin/pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
+# Build tools leave again.
+RUN /opt/ltot/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
  && /opt/ltot/bin/pip uninstall --yes setuptools pip
-COPY alembic.ini alembic.ini
-COPY alembic alembic
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /srv/ltot ltot
 COPY --from=build /opt/ltot /opt/ltot
-COPY --from=build /srv/ltot /srv/ltot
 WORKDIR /srv/ltot
 ENV PATH=/opt/ltot/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER ltot

@@ -57,7 +57,7 @@ class PostgresCluster:
 @contextmanager
 def running_cluster() -> Iterator[PostgresCluster]:
     """Start a cluster, stop it at the end whatever happens in between."""
-    binaries = _binaries()
+    programs = binaries()
     user = _unprivileged_user()
     folder = Path(tempfile.mkdtemp(prefix="ltot-pg-"))
     cluster = PostgresCluster(_free_port(), secrets.token_hex(12), secrets.token_hex(12))
@@ -67,12 +67,12 @@ def running_cluster() -> Iterator[PostgresCluster]:
             shutil.chown(folder, user.pw_uid, user.pw_gid)
             shutil.chown(folder / "password", user.pw_uid, user.pw_gid)
         data = folder / "data"
-        initdb = [binaries / "initdb", "-D", data, "-U", ADMIN, "--pwfile", folder / "password"]
+        initdb = [programs / "initdb", "-D", data, "-U", ADMIN, "--pwfile", folder / "password"]
         _run([*initdb, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"], folder, user)
         options = (
             f"-p {cluster.port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60"
         )
-        control = [binaries / "pg_ctl", "-D", data, "-w", "-t", "60"]
+        control = [programs / "pg_ctl", "-D", data, "-w", "-t", "60"]
         _run([*control, "-l", folder / "log", "-o", options, "start"], folder, user)
         try:
             _create_service_role(cluster)
@@ -90,7 +90,8 @@ def postgres_cluster() -> Iterator[PostgresCluster]:
         yield cluster
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """The folder of PostgreSQL's own programs."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[-3]))
     if found:
         return found[-1].parent

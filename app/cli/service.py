@@ -12,7 +12,6 @@ import typer
 
 from app.errors import LtotError
 
-
 KEEP_ALIVE_SECONDS = 75
 """Idle connections are kept longer than proxies and load balancers keep theirs (60 s by default in the common
 ones): the side that sends closes first, so that no request goes into a connection that is just being closed."""

@@ -12,7 +12,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from app.errors import LtotError
 from app.store.errors import NotMigratedError, StoreUnavailableError
 
-_SCRIPTS = Path(__file__).resolve().parents[2] / "alembic"
+_SCRIPTS = Path(__file__).resolve().parent / "migrations"
 _APPENDED = "audit, visit_records, write_backs"
 
 
