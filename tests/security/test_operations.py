@@ -1,19 +1,24 @@
 """What operators see: readiness, counters, traces and the end of a process."""
 
 import base64
+import gzip
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Queue
+from types import MappingProxyType
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -113,6 +118,60 @@ async def test_spans_carry_routes_and_no_addresses(world: World, monkeypatch: py
     provider.shutdown()
 
 
+class Collector(BaseHTTPRequestHandler):
+    """Takes what OTLP exporters send, by path."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        self.server.received.put((self.path, body))  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the test reads what was received."""
+
+
+@contextmanager
+def collecting() -> Iterator[tuple[str, Queue[tuple[str, bytes]]]]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    server.received = Queue()  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", server.received  # type: ignore[attr-defined]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_collector_named_by_the_standard_variables_gets_spans_without_addresses(tmp_path: Path) -> None:
+    """With what is installed with the service, and nothing else."""
+    with collecting() as (collector, received):
+        telemetry = {
+            "LTOT_TELEMETRY": "on",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
+            "OTEL_BSP_SCHEDULE_DELAY": "50",
+            "NO_PROXY": "127.0.0.1",
+        }
+        with serving(tmp_path, telemetry) as served:
+            assert answer(f"{served.base}/launch?iss=https://evil.example.net&launch=canary-launch") == 403
+            sent = b""
+            while b"/launch" not in sent:
+                path, body = received.get(timeout=WAIT_SECONDS)
+                sent += body if path == "/v1/traces" else b""
+            served.process.send_signal(signal.SIGTERM)
+            written = served.ended()
+        while not received.empty():
+            sent += received.get()[1]
+    assert b"ltot-panel" in sent
+    for hidden in (b"canary", b"evil.example.net", b"iss="):
+        assert hidden not in sent
+    assert "Traceback" not in written
+
+
 def test_without_the_switch_nothing_is_traced_whatever_the_environment_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -139,7 +198,8 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Served]:
+def serving(folder: Path, further: Mapping[str, str] = MappingProxyType({})) -> Iterator[Served]:
+    """The process, answering; killed at the end if it has not ended by then."""
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     settings = {
@@ -147,9 +207,11 @@ def serving(folder: Path) -> Iterator[Served]:
         "LTOT_DATABASE_URL": f"sqlite:///{folder / 'served.db'}",
         "LTOT_MASTER_KEY": base64.b64encode(os.urandom(32)).decode(),
     }
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("LTOT_")
-    } | settings
+    environment = (
+        {name: value for name, value in os.environ.items() if not name.startswith("LTOT_")}
+        | settings
+        | further
+    )
     service = Service.of(read_settings(settings))
     upgrade(service.store.engine)
     process = subprocess.Popen(
