@@ -21,7 +21,7 @@ LOOKALIKES = st.builds(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(issuer=st.one_of(LOOKALIKES, st.text(max_size=60)))
 async def test_no_lookalike_is_taken_for_a_registered_issuer(shared_world: World, issuer: str) -> None:
     if issuer.removesuffix("/") in {"https://north.example.org/fhir", "https://south.example.org/fhir"}:
