@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -33,6 +33,37 @@ def refused(answer: httpx2.Response) -> None:
     for header in answer.headers.get_list("set-cookie"):
         assert "Max-Age=0" in header
     assert "frame-ancestors" in answer.headers["content-security-policy"]
+
+
+LEGITIMATE = {
+    "test_a_callback_answered_twice_opens_one_session": {1},
+    "test_a_code_replayed_under_a_new_state_opens_nothing": {1},
+    "test_a_launch_value_replayed_opens_one_session": {1},
+    "test_a_callback_in_a_browser_that_did_not_start_it_opens_nothing": {1},
+    "test_a_session_of_one_hospital_is_useless_under_the_others_cookie": {2},
+    "test_a_doubtful_user_reference_is_not_taken_over": {0, 1},
+}
+"""How many sessions the victims of these cases open themselves; in all other cases nobody opens one."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_else_happens(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Of every case: no host but the two hospitals is asked anything, and no further session is there."""
+    if "shared_world" not in request.fixturenames and "world" not in request.fixturenames:
+        yield
+        return
+    world: World = request.getfixturevalue("world" if "world" in request.fixturenames else "shared_world")
+    asked, before, ask = set[str](), world.launches(), world.network.handle_async_request
+
+    async def noted(outgoing: httpx2.Request) -> httpx2.Response:
+        asked.add(outgoing.url.host)
+        return await ask(outgoing)
+
+    monkeypatch.setattr(world.network, "handle_async_request", noted)
+    yield
+    assert asked <= {"north.example.org", "south.example.org"}
+    opened = world.launches() - before
+    assert opened in LEGITIMATE.get(request.node.originalname, {0})
 
 
 # --- the launch link -------------------------------------------------------------------------------------------
@@ -261,7 +292,9 @@ async def test_a_changed_callback_opens_nothing(shared_world: World, case: str) 
 async def test_a_parameter_of_the_callback_sent_twice_opens_nothing(shared_world: World, name: str) -> None:
     world, before, browser = shared_world, shared_world.launches(), shared_world.browser()
     callback = await browser.authorize(await browser.begin())
+    world.outbound()
     refused(await browser.get(f"{callback}&{urlencode({name: query_of(callback)[name]})}"))
+    assert world.outbound() == []
     assert world.launches() == before
 
 
@@ -346,7 +379,9 @@ async def test_an_attackers_own_callback_sent_to_a_victim_opens_nothing_there(sh
     callback = await attacker.authorize(await attacker.begin())
     await victim.begin()
     before = shared_world.launches()
+    shared_world.outbound()
     refused(await victim.get(callback))
+    assert shared_world.outbound() == []
     assert shared_world.launches() == before
 
 
