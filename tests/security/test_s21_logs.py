@@ -52,6 +52,9 @@ def test_a_canary_patient_is_looked_for_everywhere() -> None:
             "tests/security/test_canary.py::test_a_visit_leaves_no_trace_of_the_patient",
             "tests/security/test_canary.py::test_no_failure_brings_them_to_light",
             "tests/security/test_canary.py::test_an_exception_that_is_raised_holds_nothing_of_the_patient",
+            "tests/security/test_canary_paths.py::test_what_is_recorded_and_written_back_is_told_nowhere",
+            "tests/security/test_canary_paths.py::test_an_export_tells_nothing_but_its_own_files",
+            "tests/security/test_canary_paths.py::test_evaluation_and_registry_tell_nothing_but_their_tables",
             "tests/ehr/test_search.py::test_nothing_about_the_patient_or_token_reaches_logs",
         )
         == []

@@ -91,14 +91,16 @@ class Browser:
     async def get(self, address: str, **headers: str) -> httpx2.Response:
         return await self.send("GET", address, **headers)
 
-    async def send(self, method: str, address: str, **headers: str) -> httpx2.Response:
-        """A request to the panel."""
+    async def send(
+        self, method: str, address: str, form: dict[str, str] | None = None, **headers: str
+    ) -> httpx2.Response:
+        """A request to the panel, with a form's fields where there are any."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cookies:
             sent.setdefault("cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
         transport = httpx2.ASGITransport(app=self.world.app)
         async with httpx2.AsyncClient(transport=transport, base_url=PANEL) as client:
-            answer = await client.request(method, address, headers=sent)
+            answer = await client.request(method, address, data=form, headers=sent)
         for header in answer.headers.get_list("set-cookie"):
             name, _, value = header.partition(";")[0].partition("=")
             self.cookies.pop(name, None)
