@@ -82,6 +82,13 @@ def test_a_clinician_says_whether_it_is_long_term_therapy(demo: Demo) -> None:
         ({"do": "deferral", "gap": "G03", "months": "9", "text": "ill"}, "1 to 3 months"),
         ({"do": "review", "gap": "G99"}, "no such item"),
         ({"do": "withdrawal"}, "Choose one of the answers"),
+        ({"do": "screen:phq9", "gap": "G09", "total": "12"}, "with item 9"),
+        ({"do": "screen:gad7", "gap": "G10", "total": "22"}, "0 to 21"),
+        ({"do": "interval", "gap": "G03", "every": "12", "months": "6"}, "reason"),
+        (
+            {"do": "interval", "gap": "G12", "every": "12", "months": "6", "text": "x"},
+            "no interval of its own",
+        ),
         ({"do": "pdmp:expected", "text": "x" * 9_000}, "too large"),
     ],
 )
@@ -119,7 +126,8 @@ def test_nothing_is_recorded_when_the_access_log_cannot_be_written(
     assert "Recorded in visits" not in visit.content()
 
 
-JUDGED = ({"do": "tier:low"}, {"do": "ltot:no"}, {"do": "review", "gap": "G14"})
+OWN = {"do": "interval", "gap": "G03", "every": "12", "months": "6", "text": "stable"}
+JUDGED = ({"do": "tier:low"}, {"do": "ltot:no"}, {"do": "review", "gap": "G14"}, OWN)
 
 
 def test_a_recorder_records_what_was_done_and_not_what_was_judged(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """All tables together, by rule number."""
 
-from tests.gaps import tables_monitoring, tables_safety, tables_screening
+from tests.gaps import tables_house, tables_monitoring, tables_safety, tables_screening
 
-TABLES = dict(sorted({**tables_monitoring.TABLES, **tables_safety.TABLES, **tables_screening.TABLES}.items()))
+_PAGES = (tables_house, tables_monitoring, tables_safety, tables_screening)
+TABLES = dict(sorted((gap, rows) for page in _PAGES for gap, rows in page.TABLES.items()))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from app.clinical.evaluation import Gap
 from app.clinical.gaps.agreement import opioid_agreement
+from app.clinical.gaps.bowel import bowel_regimen
 from app.clinical.gaps.case import Case, Rule, apply
 from app.clinical.gaps.change import fast_fall, growing_use, still_labelled
 from app.clinical.gaps.conditions import comorbidity, oud_treatment, pregnancy
 from app.clinical.gaps.dose import dose_lower, dose_upper, mme_known, rising_dose
+from app.clinical.gaps.draw import random_draw
 from app.clinical.gaps.fills import (
     early_refills,
     overlapping_opioids,
@@ -16,9 +18,11 @@ from app.clinical.gaps.fills import (
     supply_length,
 )
 from app.clinical.gaps.function import peg_due, peg_trend
+from app.clinical.gaps.inherited import taken_over
 from app.clinical.gaps.labels import counselling, new_start, responsible_provider, risk_tier, therapy_code
 from app.clinical.gaps.naloxone import naloxone
 from app.clinical.gaps.pdmp import pdmp_check, pdmp_result
+from app.clinical.gaps.referral import referral
 from app.clinical.gaps.screening import (
     anxiety,
     depression,
@@ -35,8 +39,9 @@ RULES: tuple[Rule, ...] = (
     pdmp_check, pdmp_result, urine_due, urine_unexpected, opioid_agreement, peg_due, peg_trend, opioid_risk,
     depression, anxiety, trauma, sleep_apnoea, naloxone, sedatives, dose_lower, dose_upper, rising_dose, mme_known,
     visit_due, next_visit, early_refills, overlapping_opioids, several_prescribers, oud_treatment, pregnancy,
-    comorbidity, therapy_code, responsible_provider, visit_after_start, fast_fall, new_start, pill_count, risk_tier,
-    counselling, substance_screen, still_labelled, growing_use, missed_visits, supply_length,
+    comorbidity, therapy_code, responsible_provider, taken_over, visit_after_start, fast_fall, new_start,
+    pill_count, random_draw, risk_tier, counselling, bowel_regimen, substance_screen, referral, still_labelled,
+    growing_use, missed_visits, supply_length,
 )  # fmt: skip
 
 OWN_INTERVAL = frozenset(rule.id for rule in RULES if rule.interval) - {"G12", "G20", "G34"}

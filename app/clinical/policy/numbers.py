@@ -40,13 +40,17 @@ GAP_NUMBERS: dict[str, dict[str, int]] = {
     "G26": {"age_years": 65},
     "G27": {},
     "G28": {},
+    "G28b": {"checklist_months": 3, "lookback_months": 12},
     "G29": {"visit_days": 28},
     "G30": {"fall_percent": 15, "within_days": 60, "held_days": 14, "contact_days": 7},
     "G31": {"before_days": 30},
     "G32": {},
+    "G33": {"every_months": 6, "within_days": 14},
     "G34": {},
     "G35": {},
+    "G36": {"lookback_months": 6},
     "G37": {},
+    "G38": {"above": 100, "pattern": 2, "loop_days": 60, "review_months": 12},
     "G39": {},
     "G40": {"episode_days": 5},
     "G41": {"missed_visits": 2, "within_days": 180},
@@ -54,4 +58,4 @@ GAP_NUMBERS: dict[str, dict[str, int]] = {
 }
 
 # Off until a clinic asks for them: house policies that many clinics do not have.
-GAPS_OFF = frozenset({"G42"})
+GAPS_OFF = frozenset({"G33", "G36", "G38", "G42"})
