@@ -258,7 +258,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The patient.  `display` and `mrn` are for the banner only and never leave the page."""
+    """The patient.  `display` and `mrn` are for the banner and the clinic's list alone: no evaluation holds them."""
 
     id: str
     birth_date: date | None = None

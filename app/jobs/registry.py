@@ -19,7 +19,7 @@ from app.jobs.evaluate_population import RunRecord
 from app.population.outputs import RUN, checksum
 from app.store.audit import AuditEvent, AuditLog
 from app.store.db import Store
-from app.store.registry import Band, Filters, Registry, RegistryEntry, RunSummary
+from app.store.registry import Band, Filters, Order, Registry, RegistryEntry, RunSummary
 
 SMALLEST_COUNT = 11
 BANDS = {
@@ -64,7 +64,12 @@ def _entries(folder: Path) -> Iterator[RegistryEntry]:
             found[gap["gap"]] = gap["status"], gap["due"]
             gap = next(gaps, None)
         yield RegistryEntry(
-            **{name: row[name] for name in _PLAIN}, exclusions=tuple(row["exclusions"]), gaps=found
+            **{name: row[name] for name in _PLAIN},
+            exclusions=tuple(row["exclusions"]),
+            gaps=found,
+            name=row["name"] or "",
+            born=row["born"],
+            mrn=row["mrn"] or "",
         )
 
 
@@ -83,10 +88,11 @@ def _rows(path: Path, columns: list[str] | None) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Whom a run found, as asked for."""
+    """Whom a run found, as asked for; `total` of them, of which `entries` may be a part."""
 
     run: RunSummary
     entries: tuple[RegistryEntry, ...]
+    total: int
 
 
 def list_patients(
@@ -98,13 +104,20 @@ def list_patients(
     action: str,
     actor: str,
     now: datetime,
+    launch_id: str | None = None,
+    order: Order = Order.OVERDUE,
+    offset: int = 0,
+    limit: int | None = None,
 ) -> Listing:
     """The patients of a run that fit; the access log says first who asked.  Raises LT-507, LT-606."""
     registry = Registry(store, tenant_id)
     run = run_of(registry, run_id)
     found = registry.count(run.id, filters)
-    AuditLog(store).append(AuditEvent(tenant_id, action, f"{found} patients", actor=actor), now)
-    return Listing(run, registry.entries(run.id, filters))
+    shown = max(0, found - offset) if limit is None else max(0, min(limit, found - offset))
+    event = AuditEvent(tenant_id, action, f"{shown} patients", actor=actor, launch_id=launch_id)
+    AuditLog(store).append(event, now)
+    entries = registry.entries(run.id, filters, order=order, offset=offset, limit=limit)
+    return Listing(run, entries, found)
 
 
 def filters_of(

@@ -91,7 +91,7 @@ def derive(records: Iterable[Row | SetAside], census: Census, wanted: Wanted, to
             continue
         entries = own_entries(wanted.recorded.get(chart.patient, ()), facts)
         evaluation = Charted(facts, tools.policy, tools.terms, tools.as_of, entries).evaluation()
-        tables.add(evaluation, opioid)
+        tables.add(evaluation, facts.person, opioid)
         set_aside += unreadable(facts, chart)
         tally.patients += 1
         tally.with_opioid += opioid == "yes"

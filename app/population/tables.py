@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from app.clinical.as_json import as_json
 from app.clinical.evaluation import Contribution, Evaluation, Gap, Status, Uncounted
+from fhir_mappings.facts import Person
 
 _NUMBER = pa.decimal128(18, 6)
 _OPEN = (Status.OVERDUE, Status.DUE_SOON, Status.UNKNOWN)
@@ -19,6 +20,9 @@ _WORDS = pa.list_(pa.string())
 EVALUATIONS = pa.schema(
     {
         "patient": pa.string(),
+        "name": pa.string(),
+        "born": pa.date32(),
+        "mrn": pa.string(),
         "as_of": pa.date32(),
         "opioid": pa.string(),
         "ltot": pa.string(),
@@ -102,9 +106,9 @@ class Tables:
     def __init__(self) -> None:
         self.rows: dict[str, list[Cells]] = {name: [] for name in SCHEMAS}
 
-    def add(self, evaluation: Evaluation, opioid: str) -> None:
+    def add(self, evaluation: Evaluation, person: Person, opioid: str) -> None:
         """Everything one evaluation says.  opioid: "yes", or "cannot_tell" where a drug could not be read."""
-        self.rows["evaluations"].append(_evaluation(evaluation, opioid))
+        self.rows["evaluations"].append(_evaluation(evaluation, person, opioid))
         self.rows["gaps"] += [_gap(evaluation.patient, gap) for gap in evaluation.gaps]
         self.rows["contributions"] += [
             _counted(evaluation.patient, one) for one in evaluation.mme.contributions
@@ -132,10 +136,13 @@ def json_of(evaluation: Evaluation) -> str:
     return msgspec.json.encode(as_json(evaluation)).decode()
 
 
-def _evaluation(one: Evaluation, opioid: str) -> Cells:
+def _evaluation(one: Evaluation, person: Person, opioid: str) -> Cells:
     found, mme = Counter(gap.status for gap in one.gaps), one.mme
     return {
         "patient": one.patient,
+        "name": person.display or None,
+        "born": person.birth_date,
+        "mrn": person.mrn or None,
         "as_of": one.as_of,
         "opioid": opioid,
         "ltot": one.ltot.status.value,

@@ -265,7 +265,7 @@ class RunRow(TenantOwned, Base):
 
 
 class RegistryRow(TenantOwned, Base):
-    """One patient in one run.  The patient's id and the evaluation are sealed; nothing else names the patient."""
+    """One patient in one run.  Who it is and the evaluation are sealed; nothing else names the patient."""
 
     __tablename__ = "registry_evaluations"
     __table_args__ = (
@@ -279,6 +279,7 @@ class RegistryRow(TenantOwned, Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     patient_hash: Mapped[str] = mapped_column(String(64))
     sealed_patient: Mapped[str] = mapped_column(String(1024))
+    sealed_person: Mapped[str | None] = mapped_column(String(2048))
     ltot: Mapped[str] = mapped_column(String(16))
     ltot_state: Mapped[str] = mapped_column(String(32))
     ltot_since: Mapped[date | None]

@@ -1,15 +1,17 @@
 """The registry: what runs over whole exports found, per patient, to be listed by who needs attention.
 
-A run is loaded once, whole or not at all.  Patient ids and evaluations are sealed; patients are found again by
-the keyed hash that launches use.
+A run is loaded once, whole or not at all.  Who the patients are and their evaluations are sealed; patients are
+found again by the keyed hash that launches use.
 """
 
 import base64
+import json
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from itertools import islice
 from typing import Any
 
@@ -38,7 +40,10 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class RegistryEntry:
-    """One patient in one run.  gaps: status and due day by gap id.  evaluation: the public JSON."""
+    """One patient in one run.  gaps: status and due day by gap id.  evaluation: the public JSON.
+
+    name, born, mrn: who it is, as far as the export said.
+    """
 
     patient: str = field(repr=False)
     ltot: str
@@ -56,6 +61,22 @@ class RegistryEntry:
     gaps_unknown: int
     gaps: dict[str, tuple[str, date | None]]
     evaluation: str = field(repr=False)
+    name: str = field(default="", repr=False)
+    born: date | None = field(default=None, repr=False)
+    mrn: str = field(default="", repr=False)
+
+
+class Order(StrEnum):
+    """How a list is sorted; what is equal is in the order of patient ids.
+
+    OVERDUE: by overdue gaps, then by MME, highest first.  MME, SINCE, PRESCRIBER: what is not known comes last.
+    """
+
+    OVERDUE = "overdue"
+    MME = "mme"
+    SINCE = "since"
+    PRESCRIBER = "prescriber"
+    PATIENT = "patient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,23 +147,33 @@ class Registry:
             return session.scalar(found) or 0
 
     def entries(
-        self, run_id: str, filters: Filters, *, offset: int = 0, limit: int | None = None
+        self,
+        run_id: str,
+        filters: Filters,
+        *,
+        order: Order = Order.OVERDUE,
+        offset: int = 0,
+        limit: int | None = None,
     ) -> tuple[RegistryEntry, ...]:
-        """Patients of a run that fit: open safety first, that is by overdue gaps, then by MME, highest first."""
+        """Patients of a run that fit."""
         with self._store.tenant(self._tenant_id) as session:
             wanted = (
                 select(RegistryRow)
                 .where(*self._where(run_id, filters))
-                .order_by(
-                    RegistryRow.gaps_overdue.desc(),
-                    func.coalesce(RegistryRow.mme, Decimal(-1)).desc(),
-                    RegistryRow.number,
-                )
+                .order_by(*_ORDERS[order], RegistryRow.number)
                 .offset(offset)
             )
             rows = session.scalars(wanted.limit(limit) if limit is not None else wanted).all()
             gaps = self._gaps(session, run_id, [row.number for row in rows])
             return tuple(self._entry(row, gaps.get(row.number, {})) for row in rows)
+
+    def prescribers(self, run_id: str) -> tuple[str, ...]:
+        """Everyone who prescribed last to a patient of the run, by name."""
+        with self._store.tenant(self._tenant_id) as session:
+            names = session.scalars(
+                select(RegistryRow.prescriber).where(RegistryRow.run_id == run_id).distinct()
+            )
+            return tuple(sorted(name for name in names if name))
 
     def of_patient(self, patient: str) -> tuple[RunSummary, RegistryEntry] | None:
         """The newest evaluation of one patient."""
@@ -216,6 +247,7 @@ class Registry:
             "number": number,
             "patient_hash": ring.keyed_hash(f"patient {self._tenant_id}", one.patient),
             "sealed_patient": ring.seal(one.patient, self._place(run_id, number, "sealed_patient")),
+            "sealed_person": ring.seal(_person(one), self._place(run_id, number, "sealed_person")),
             "ltot": one.ltot,
             "ltot_state": one.ltot_state,
             "ltot_since": one.ltot_since,
@@ -262,6 +294,12 @@ class Registry:
 
     def _entry(self, row: RegistryRow, gaps: dict[str, tuple[str, date | None]]) -> RegistryEntry:
         opened = self._store.ring.open
+        person: dict[str, str] = {}
+        if row.sealed_person is not None:
+            person = json.loads(
+                opened(row.sealed_person, self._place(row.run_id, row.number, "sealed_person"))
+            )
+        born = person.get("born")
         packed = opened(row.sealed_evaluation, self._place(row.run_id, row.number, "sealed_evaluation"))
         return RegistryEntry(
             patient=opened(row.sealed_patient, self._place(row.run_id, row.number, "sealed_patient")),
@@ -280,10 +318,30 @@ class Registry:
             gaps_unknown=row.gaps_unknown,
             gaps=gaps,
             evaluation=zlib.decompress(base64.b85decode(packed)).decode(),
+            name=person.get("name", ""),
+            born=date.fromisoformat(born) if born else None,
+            mrn=person.get("mrn", ""),
         )
 
     def _place(self, run_id: str, number: int, column: str) -> Place:
         return Place("registry_evaluations", f"{self._tenant_id}/{run_id}/{number}", column)
+
+
+_MME = func.coalesce(RegistryRow.mme, Decimal(-1)).desc()
+_ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {
+    Order.OVERDUE: (RegistryRow.gaps_overdue.desc(), _MME),
+    Order.MME: (_MME,),
+    Order.SINCE: (RegistryRow.ltot_since.is_(None), RegistryRow.ltot_since.expression),
+    Order.PRESCRIBER: (RegistryRow.prescriber.is_(None), RegistryRow.prescriber.expression),
+    Order.PATIENT: (),
+}
+
+
+def _person(one: RegistryEntry) -> str:
+    """Who it is, short enough for its column."""
+    return json.dumps(
+        {"name": one.name[:200], "born": one.born.isoformat() if one.born else "", "mrn": one.mrn[:100]}
+    )
 
 
 def _within(band: Band) -> list[ColumnElement[bool]]:
