@@ -25,7 +25,7 @@ from app.web.cookies import LaunchCookies
 from app.web.limits import RateLimit
 from app.web.observe import note_code, request_id, route_of
 from app.web.render import STATIC_FOLDER, STATIC_PATH, render_state
-from app.web.routes import health, launch, panel, records
+from app.web.routes import health, launch, panel, population, records
 from app.web.security import SecuredApp
 from valuesets.check import check
 
@@ -58,7 +58,7 @@ def create_app(service: Service, *, launches_per_minute: int = LAUNCHES_PER_MINU
     app.state.service = service
     app.state.cookies = LaunchCookies()
     app.state.limits = RateLimit(launches_per_minute)
-    for routes in (health.router, launch.router, panel.router, records.router):
+    for routes in (health.router, launch.router, panel.router, records.router, population.router):
         app.include_router(routes)
     app.mount(STATIC_PATH, StaticFiles(directory=STATIC_FOLDER), name="static")
     app.add_exception_handler(LtotError, _refused)

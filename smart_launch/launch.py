@@ -67,19 +67,22 @@ def build_authorization_request(
     redirect_uri: str,
     scopes: Sequence[str],
     launch: Secret | None,
+    patient: bool = True,
 ) -> AuthorizationRequest:
     """A new authorization request with fresh state (192 bits), nonce and PKCE verifier (384 bits).
 
     ``launch``: the EHR's launch value, or None for a standalone launch, which asks for context by
     ``launch/patient`` instead. The matching context scope is put first when the caller left it out.
+    ``patient``: whether a standalone launch asks for a patient at all; a list of patients is opened without one.
     Raises DiscoveryError when the server has no authorization endpoint.
     """
     if configuration.authorization_endpoint is None:
         raise DiscoveryError(
             Reason.DISCOVERY_INVALID, "The server's SMART configuration names no authorization_endpoint."
         )
-    context = "launch" if launch is not None else "launch/patient"
-    asked = tuple(dict.fromkeys((context, *scopes)))
+    standalone = ("launch/patient",) if patient else ()
+    context = standalone if launch is None else ("launch",)
+    asked = tuple(dict.fromkeys((*context, *scopes)))
     state, nonce, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48)
     url = _authorization_url(
         configuration.authorization_endpoint,

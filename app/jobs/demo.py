@@ -24,8 +24,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.errors import LtotError
+from app.jobs.launch import POPULATION
 from app.jobs.service import Service
 from app.sandbox.config import Flavour, SandboxClient
+from app.sandbox.ids import resource_id
 from app.sandbox.server import create_sandbox
 from app.settings import Settings, read_settings
 from app.store.migrate import upgrade
@@ -101,7 +103,10 @@ def register_demo_tenant(
         vendor=vendor,
         backend_client_id=BACKEND_CLIENT_ID,
         frame_ancestors=(addresses.ehr,),
-        roles=roles,
+        roles={
+            **roles,
+            POPULATION: (f"Practitioner/{resource_id(cast('Flavour', vendor), 'Practitioner', 'lead')}",),
+        },
         options={"write_back": write_back},
     )
     service.tenants.save(tenant, service.now())
@@ -177,6 +182,7 @@ def run_demo(
         flavour=cast("Flavour", flavour),
         data=data,
         panel_launch_url=f"{addresses.panel}/launch",
+        population_launch_url=f"{addresses.panel}/population/launch",
     )
     running = RunningDemo(
         (_server(ehr, addresses.ehr_port), _server(create_app(service), addresses.panel_port))

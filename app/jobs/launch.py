@@ -30,6 +30,8 @@ from smart_launch.secret import Secret
 from smart_launch.tokens import TokenResponse, exchange_code
 
 Query = Iterable[tuple[str, str]]
+POPULATION = "population"
+WHO = ("openid", "fhirUser")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ class LaunchFinished:
 
 async def start_launch(service: Service, query: Query) -> LaunchStarted:
     """Answer the EHR's launch link.  Raises LtotError; an unknown issuer causes no outbound request."""
+    tenant, request = await _launched(service, query)
+    return await _start(service, tenant, request)
+
+
+async def _launched(service: Service, query: Query) -> tuple[Tenant, LaunchRequest]:
     try:
         request = parse_launch_request(query)
         tenants = await in_thread(service.tenants.by_issuer)
@@ -60,7 +67,18 @@ async def start_launch(service: Service, query: Query) -> LaunchStarted:
         failure = from_smart(error)
         await _record(service, NO_TENANT, "launch_start", failure.entry.code)
         raise failure from None
-    return await _start(service, tenant, request)
+    return tenant, request
+
+
+async def start_population(service: Service, query: Query) -> LaunchStarted:
+    """As `start_launch`, for the clinic's list: without a patient, and without a scope to read anything."""
+    tenant, request = await _launched(service, query)
+    return await _start(service, tenant, request, population=True)
+
+
+async def start_population_standalone(service: Service, tenant_id: str) -> LaunchStarted:
+    """Open the clinic's list from outside the EHR, which only says who is signed in."""
+    return await _start(service, await in_thread(service.tenants.get, tenant_id), None, population=True)
 
 
 async def start_standalone(service: Service, tenant_id: str) -> LaunchStarted:
@@ -68,7 +86,9 @@ async def start_standalone(service: Service, tenant_id: str) -> LaunchStarted:
     return await _start(service, await in_thread(service.tenants.get, tenant_id), None)
 
 
-async def _start(service: Service, tenant: Tenant, request: LaunchRequest | None) -> LaunchStarted:
+async def _start(
+    service: Service, tenant: Tenant, request: LaunchRequest | None, *, population: bool = False
+) -> LaunchStarted:
     profile = service.profile_of(tenant)
     launch = request.launch if request else None
     try:
@@ -77,14 +97,17 @@ async def _start(service: Service, tenant: Tenant, request: LaunchRequest | None
             configuration,
             client_id=tenant.client_id,
             redirect_uri=service.redirect_uri,
-            scopes=_scopes(profile, tenant),
+            scopes=WHO if population else _scopes(profile, tenant),
             launch=launch,
+            patient=not population,
         )
     except SmartError as error:
         failure = from_smart(error)
         await _record(service, tenant.id, "launch_start", failure.entry.code)
         raise failure from None
-    cookie = await in_thread(service.attempts.create, tenant.id, authorization, launch, service.now())
+    cookie = await in_thread(
+        service.attempts.create, tenant.id, authorization, launch, service.now(), population=population
+    )
     return LaunchStarted(tenant, authorization.url, authorization.state, cookie)
 
 
@@ -120,7 +143,7 @@ async def finish_launch(service: Service, query: Query, cookie: str | None) -> L
         "launch_open",
         "ok",
         actor=launch.user.subject,
-        patient=launch.patient,
+        patient=launch.patient or None,
         launch=launch.id,
     )
     return LaunchFinished(tenant, opened)
@@ -155,9 +178,10 @@ async def _open(service: Service, tenant: Tenant, attempt: Attempt, pairs: Query
     )
     identity = await _identity(service, tenant, configuration, attempt, response)
     user = LaunchUser(identity.issuer, identity.subject, _reference(identity.fhir_user), identity.name)
-    return await in_thread(
-        service.sessions.open, attempt, code, user, response, service.now(), roles=roles_of(tenant, user)
-    )
+    roles = roles_of(tenant, user)
+    if attempt.population and POPULATION not in roles:
+        raise LtotError("LT-405")
+    return await in_thread(service.sessions.open, attempt, code, user, response, service.now(), roles=roles)
 
 
 def _reference(person: FhirUser | None) -> str | None:

@@ -20,7 +20,10 @@ ATTEMPT_LIFETIME = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A consumed attempt. ``launch_hash`` marks the EHR's launch value; None for a standalone launch."""
+    """A consumed attempt. ``launch_hash`` marks the EHR's launch value; None for a standalone launch.
+
+    ``population``: the clinic's list was to be opened, not one patient's panel.
+    """
 
     tenant_id: str
     state: Secret
@@ -29,6 +32,7 @@ class Attempt:
     redirect_uri: str
     scopes: tuple[str, ...]
     launch_hash: str | None
+    population: bool = False
 
 
 class Attempts:
@@ -38,7 +42,13 @@ class Attempts:
         self._store = store
 
     def create(
-        self, tenant_id: str, request: AuthorizationRequest, launch: Secret | None, now: datetime
+        self,
+        tenant_id: str,
+        request: AuthorizationRequest,
+        launch: Secret | None,
+        now: datetime,
+        *,
+        population: bool = False,
     ) -> Secret:
         """Store an attempt; returns the value of the cookie that binds it to this browser."""
         ring, cookie, attempt_id = self._store.ring, Secret(secrets.token_urlsafe(24)), secrets.token_hex(16)
@@ -47,6 +57,7 @@ class Attempts:
             "verifier": request.verifier.reveal(),
             "redirect_uri": request.redirect_uri,
             "scopes": list(request.scopes),
+            "population": population,
         }
         with self._store.tenant(tenant_id) as session:
             session.add(
@@ -88,6 +99,7 @@ class Attempts:
                 redirect_uri=kept["redirect_uri"],
                 scopes=tuple(kept["scopes"]),
                 launch_hash=row.launch_hash,
+                population=bool(kept.get("population")),
             )
 
     def _launch_hash(self, session: TenantSession, tenant_id: str, launch: Secret) -> str:

@@ -39,7 +39,10 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """An open launch. ``token_version`` grows with every refresh; ``expires_at`` is the absolute end."""
+    """An open launch. ``token_version`` grows with every refresh; ``expires_at`` is the absolute end.
+
+    ``patient``: whose chart it is, "" for a launch of the clinic's list.
+    """
 
     id: str = field(repr=False)
     tenant_id: str

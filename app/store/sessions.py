@@ -46,9 +46,10 @@ class Sessions:
     ) -> OpenedLaunch:
         """Open a launch with a new id (192 bits) and a new cookie. Raises LaunchReplayedError, TokenError.
 
-        The EHR's launch value and the code open one launch ever, whatever state they come back with.
+        The EHR's launch value and the code open one launch ever, whatever state they come back with. A launch of the
+        clinic's list has no patient, whatever the EHR sends along.
         """
-        tenant_id, patient = attempt.tenant_id, response.require_patient()
+        tenant_id, patient = attempt.tenant_id, "" if attempt.population else response.require_patient()
         launch_id, cookie = secrets.token_urlsafe(24), Secret(secrets.token_urlsafe(24))
         row = LaunchRow(
             id=launch_id,

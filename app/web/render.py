@@ -14,6 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from app.errors import CATALOGUE
+from app.web.list_views import ListPage, ListView
 from app.web.views import Banner, PanelView, RecordForm, Tone
 
 STATIC_PATH = "/static"
@@ -130,6 +131,11 @@ def render_panel(
 def render_record_form(form: RecordForm, page: LaunchPage) -> str:
     """The forms of one item, to be shown in place under it."""
     return _environment().get_template("forms.html").render(form=form, page=page)
+
+
+def render_list(view: ListView, page: ListPage) -> str:
+    """The clinic's list as a whole page."""
+    return _environment().get_template("list.html").render(view=view, page=page)
 
 
 def render_state(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from app.errors import LtotError
+from app.jobs.launch import POPULATION, roles_of
 from app.jobs.service import Service, in_thread
 from app.store.launch import Launch
 from app.store.tenants import Tenant
@@ -16,6 +17,7 @@ from app.web.render import LaunchPage
 from app.web.security import allow_frames
 
 FINGERPRINT_HEADER = "x-ltot-patient"
+MOST_BYTES = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,27 @@ def limit(request: Request) -> None:
 async def open_launch(request: Request, launch_id: str, *, counts_as_use: bool = True) -> OpenLaunch:
     """The open launch behind `/p/{launch_id}`.
 
-    Raises LT-402 without this launch's own cookie, LT-401 when it is over, LT-120 when the page was made
-    for another patient.
+    Raises LT-402 without this launch's own cookie or for a launch of no patient, LT-401 when it is over, LT-120 when
+    the page was made for another patient.
     """
+    opened = await _opened(request, launch_id, counts_as_use=counts_as_use)
+    if not opened.launch.patient:
+        raise LtotError("LT-402")
+    return opened
+
+
+async def open_population(request: Request, launch_id: str, *, counts_as_use: bool = True) -> OpenLaunch:
+    """The open launch behind `/population/{launch_id}`; the role counts as the tenant gives it now.
+
+    Raises as `open_launch`; LT-405 for a launch of one chart, and for a user without the role.
+    """
+    opened = await _opened(request, launch_id, counts_as_use=counts_as_use)
+    if opened.launch.patient or POPULATION not in roles_of(opened.tenant, opened.launch.user):
+        raise LtotError("LT-405")
+    return opened
+
+
+async def _opened(request: Request, launch_id: str, *, counts_as_use: bool) -> OpenLaunch:
     service = service_of(request)
     # A refusal is read inside the EHR's frame too, so the frame is allowed before anything is checked.
     tenant_id = await in_thread(service.sessions.tenant_of, launch_id)
@@ -70,6 +90,15 @@ async def open_launch(request: Request, launch_id: str, *, counts_as_use: bool =
     if counts_as_use:
         launch = await in_thread(service.sessions.touch, launch, service.now())
     return OpenLaunch(launch, tenant, cookie)
+
+
+async def form_fields(request: Request) -> dict[str, str]:
+    """The texts of a form.  Raises LT-411 for one that is too large."""
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal() or int(length) > MOST_BYTES:
+        raise LtotError("LT-411", "The form is too large.")
+    form = await request.form(max_files=0, max_fields=20)
+    return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
 def launch_page(request: Request, opened: OpenLaunch) -> LaunchPage:

@@ -8,7 +8,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.errors import LtotError
-from app.jobs.launch import LaunchStarted, finish_launch, start_launch, start_standalone
+from app.jobs.launch import (
+    LaunchStarted,
+    finish_launch,
+    start_launch,
+    start_population,
+    start_population_standalone,
+    start_standalone,
+)
 from app.jobs.service import in_thread
 from app.store.attempts import ATTEMPT_LIFETIME
 from app.web.cookies import attempt_id
@@ -34,6 +41,21 @@ async def standalone(request: Request, tenant_id: str) -> Response:
     """A launch from outside the chart; the EHR asks for the patient."""
     limit(request)
     return _redirect(request, await start_standalone(service_of(request), tenant_id))
+
+
+@router.get("/population/launch")
+async def population(request: Request) -> Response:
+    """An EHR launch of the clinic's list, outside any chart."""
+    limit(request)
+    started = await start_population(service_of(request), request.query_params.multi_items())
+    return _redirect(request, started)
+
+
+@router.get("/population/launch/{tenant_id}")
+async def population_standalone(request: Request, tenant_id: str) -> Response:
+    """The clinic's list from a bookmark; the EHR says who is signed in."""
+    limit(request)
+    return _redirect(request, await start_population_standalone(service_of(request), tenant_id))
 
 
 def _redirect(request: Request, started: LaunchStarted) -> Response:
@@ -69,7 +91,8 @@ async def callback(request: Request) -> Response:
     finished = await finish_launch(service, query, bound)
     allow_frames(request, finished.tenant.frame_ancestors)
     opened = finished.opened
-    answer = RedirectResponse(f"/p/{opened.launch.id}", 303)
+    place = "p" if opened.launch.patient else "population"
+    answer = RedirectResponse(f"/{place}/{opened.launch.id}", 303)
     if attempt:
         answer.headers.append("Set-Cookie", cookies.clearing_header(attempt))
     left = int((opened.launch.expires_at - service.now()).total_seconds())

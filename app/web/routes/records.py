@@ -18,9 +18,8 @@ from app.jobs.write_back import retry_write_back, write_back
 from app.web.entry_form import read_entry
 from app.web.presenters_records import record_form
 from app.web.render import render_record_form
-from app.web.routes.context import FINGERPRINT_HEADER, launch_page, open_launch, service_of
+from app.web.routes.context import FINGERPRINT_HEADER, form_fields, launch_page, open_launch, service_of
 
-MOST_BYTES = 8_000
 router = APIRouter(prefix="/p/{launch_id}/records")
 
 
@@ -40,7 +39,7 @@ async def record(request: Request, launch_id: str) -> Response:
     """Keep what the form says."""
     opened = await open_launch(request, launch_id)
     service = service_of(request)
-    entry = read_entry(await _fields(request), _today(service))
+    entry = read_entry(await form_fields(request), _today(service))
     kept = await record_entry(service, opened.tenant, opened.launch, entry)
     await write_back(service, opened.tenant, opened.launch, opened.cookie, kept)
     return _done(request, launch_id)
@@ -64,14 +63,6 @@ async def withdraw(request: Request, launch_id: str, record_id: str) -> Response
 
 def _today(service: Service) -> date:
     return service.now().astimezone(service.settings.time_zone).date()
-
-
-async def _fields(request: Request) -> dict[str, str]:
-    length = request.headers.get("content-length", "")
-    if not length.isdecimal() or int(length) > MOST_BYTES:
-        raise LtotError("LT-411", "The form is too large.")
-    form = await request.form(max_files=0, max_fields=20)
-    return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
 def _done(request: Request, launch_id: str) -> Response:
