@@ -27,7 +27,7 @@ _FILLS = {
 }  # fmt: skip
 _WORDS = {"yes": "yes", "no": "no", "cannot_tell": "cannot tell"}
 COLUMNS = (
-    "patient", "long-term opioid therapy", "state", "since", "covered days of 90", "MME a day", "MME is complete",
+    "patient", "name", "born", "MRN", "long-term opioid therapy", "state", "since", "covered days of 90", "MME a day", "MME is complete",
     "MME, mean of 90 days", "exclusions", "risk", "prescriber", "overdue", "due soon", "unknown",
 )  # fmt: skip
 
@@ -61,6 +61,9 @@ def _gaps(entries: Sequence[RegistryEntry]) -> list[str]:
 def _cells(entry: RegistryEntry) -> list[Cell]:
     return [
         entry.patient,
+        entry.name,
+        entry.born,
+        entry.mrn,
         _WORDS[entry.ltot],
         entry.ltot_state.replace("_", " "),
         entry.ltot_since,

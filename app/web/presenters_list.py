@@ -66,11 +66,9 @@ def _fresh(run: RunSummary, now: datetime) -> Iterator[str]:
     yield f"As of {day(run.as_of)}, loaded {day(loaded.date())} {clock(loaded)}."
     yield (
         f"{counted(record['patients'], 'person').replace('persons', 'people')} in the export, "
-        f"{record['patients_with_opioid']} with an opioid; of {record['opioid_cannot_tell']} that cannot be told."
+        f"{record['patients_with_opioid']} with an opioid, cannot tell for {record['opioid_cannot_tell']}."
     )
-    yield (
-        f"{record['on_ltot']} on long-term opioid therapy; of {record['ltot_cannot_tell']} that cannot be told."
-    )
+    yield f"{record['on_ltot']} on long-term opioid therapy, cannot tell for {record['ltot_cannot_tell']}."
     entries = record["visit_entries"]
     yield (
         "What was recorded in visits is not counted."
