@@ -6,28 +6,24 @@ import csv
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xlsxwriter
-from xlsxwriter.worksheet import Worksheet
 
 from app.errors import LtotError
 from app.jobs.registry import shown_mme
+from app.jobs.registry_book import write_book
 from app.store.registry import RegistryEntry, RunSummary
 
 Cell = str | int | Decimal | date | bool | None
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
-_FILLS = {
-    "overdue": "#F8C9C4", "due_soon": "#FFE9A8", "met": "#CDEAC0",
-    "unknown": "#DDDDDD", "not_applicable": "#FFFFFF", "excluded": "#FFFFFF", "deferred": "#FFE9A8",
-}  # fmt: skip
 _WORDS = {"yes": "yes", "no": "no", "cannot_tell": "cannot tell"}
 COLUMNS = (
-    "patient", "name", "born", "MRN", "long-term opioid therapy", "state", "since", "covered days of 90", "MME a day", "MME is complete",
+    "patient", "name", "born", "MRN",
+    "long-term opioid therapy", "state", "since", "covered days of 90", "MME a day", "MME is complete",
     "MME, mean of 90 days", "exclusions", "risk", "prescriber", "overdue", "due soon", "unknown",
 )  # fmt: skip
 
@@ -36,7 +32,7 @@ def write_list(path: Path, run: RunSummary, entries: Sequence[RegistryEntry]) ->
     """Write a list by the ending of `path`.  Raises LT-601 for another ending, LT-509 when it cannot be written."""
     writers: dict[str, Callable[[Path, RunSummary, Sequence[RegistryEntry]], None]] = {
         ".csv": _csv,
-        ".xlsx": _xlsx,
+        ".xlsx": write_book,
         ".parquet": _parquet,
     }
     writer = writers.get(path.suffix.lower())
@@ -97,46 +93,6 @@ def _csv(path: Path, run: RunSummary, entries: Sequence[RegistryEntry]) -> None:
 def _harmless(cell: Cell) -> Cell:
     """A text that a spreadsheet would take for a formula gets an apostrophe in front."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_DANGEROUS) else cell
-
-
-def _xlsx(path: Path, run: RunSummary, entries: Sequence[RegistryEntry]) -> None:
-    gaps = _gaps(entries)
-    book = xlsxwriter.Workbook(path, {"strings_to_formulas": False, "strings_to_urls": False})
-    sheet = book.add_worksheet("list")
-    header = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
-    day, tenth = book.add_format({"num_format": "yyyy-mm-dd"}), book.add_format({"num_format": "0.0"})
-    fills = {status: book.add_format({"bg_color": colour}) for status, colour in _FILLS.items()}
-    sheet.write_row(0, 0, [*COLUMNS, *gaps], header)
-    for row, entry in enumerate(entries, 1):
-        for column, cell in enumerate(_cells(entry)):
-            if isinstance(cell, date):
-                sheet.write_datetime(row, column, datetime.combine(cell, time()), day)
-            elif isinstance(cell, Decimal):
-                sheet.write_number(row, column, float(cell), tenth)
-            elif isinstance(cell, int):
-                sheet.write_number(row, column, cell)
-            elif cell:
-                sheet.write_string(row, column, cell)
-        for column, gap in enumerate(gaps, len(COLUMNS)):
-            if gap in entry.gaps:
-                sheet.write_string(row, column, _status(entry, gap), fills[entry.gaps[gap][0]])
-    sheet.freeze_panes(1, 1)
-    sheet.autofilter(0, 0, max(len(entries), 1), len(COLUMNS) + len(gaps) - 1)
-    sheet.set_column(0, 0, 24)
-    sheet.set_column(1, len(COLUMNS) + len(gaps) - 1, 14)
-    _about(book.add_worksheet("about"), run)
-    book.close()
-
-
-def _about(sheet: Worksheet, run: RunSummary) -> None:
-    """What the list rests on, so that a printed copy can be traced."""
-    facts = [
-        ("run", run.id), ("as of", run.as_of.isoformat()), ("status", run.status),
-        *((name, str(value)) for name, value in sorted(run.record["versions"].items())),
-        *(("incomplete", reason) for reason in run.record["reasons"]),
-    ]  # fmt: skip
-    for row, fact in enumerate(facts):
-        sheet.write_row(row, 0, fact)
 
 
 def _parquet(path: Path, run: RunSummary, entries: Sequence[RegistryEntry]) -> None:

@@ -224,30 +224,41 @@ def test_csv_holds_no_formula(registry: Registry, tmp_path: Path) -> None:
     assert rows["patient-b"]["G13"] == "overdue"
 
 
-def test_xlsx_shows_status_in_words_and_colour(registry: Registry, tmp_path: Path) -> None:
+def test_a_workbook_shows_status_in_words_and_colour(registry: Registry, tmp_path: Path) -> None:
     book = openpyxl.load_workbook(_written(registry, tmp_path / "list.xlsx"))
-    sheet = book["list"]
+    assert book.sheetnames == ["list", "care gaps", "totals", "about"]
+    sheet, gaps = book["list"], book["care gaps"]
     header = {cell.value: cell.column for cell in sheet[1]}
-    rows = {sheet.cell(row, 1).value: row for row in range(2, sheet.max_row + 1)}
-    assert sheet.freeze_panes == "B2"
+    rows = {sheet.cell(row, header["patient"]).value: row for row in range(2, sheet.max_row + 1)}
+    assert sheet.freeze_panes == gaps.freeze_panes == "B2"
     assert sheet.auto_filter.ref is not None
     prescriber = sheet.cell(rows["patient-b"], header["prescriber"])
     assert (prescriber.value, prescriber.data_type) == (HOSTILE, "s")
     assert sheet.cell(rows["patient-a"], header["MME a day"]).value == 30
     assert sheet.cell(rows["patient-c"], header["MME a day"]).value == "not known"
-    overdue = sheet.cell(rows["patient-b"], header["G13"])
-    assert overdue.value == "overdue"
+    overdue = sheet.cell(rows["patient-b"], header["overdue"])
+    assert "naloxone" in overdue.value
     assert overdue.fill.fgColor.rgb == "FFF8C9C4"
-    colours = {
-        sheet.cell(row, column).value: sheet.cell(row, column).fill.fgColor.rgb
-        for row in rows.values()
-        for name, column in header.items()
-        if str(name).startswith("G")
-    }
-    assert len({colours[word] for word in ("overdue", "unknown", "not applicable") if word in colours}) >= 2
-    assert ("run", run_of(registry, None).id) in {
-        row[:2] for row in book["about"].iter_rows(values_only=True)
-    }
+    names = {str(cell.value).partition(" ")[0]: cell.column for cell in gaps[1]}
+    naloxone = gaps.cell(rows["patient-b"], names["G13"])
+    assert (naloxone.value, naloxone.fill.fgColor.rgb) == ("overdue", "FFF8C9C4")
+    words = {cell.value for row in gaps.iter_rows(min_row=2, min_col=3) for cell in row}
+    assert "cannot tell" in words
+    assert "unknown" not in words
+
+
+def test_a_workbook_says_what_it_rests_on_and_withholds_small_totals(
+    registry: Registry, tmp_path: Path
+) -> None:
+    book = openpyxl.load_workbook(_written(registry, tmp_path / "list.xlsx"))
+    facts = [row[:2] for row in book["about"].iter_rows(values_only=True)]
+    assert ("run", run_of(registry, None).id) in facts
+    assert ("entries recorded in visits", "not counted") in facts
+    assert any("not proven to be without opioids" in str(value) for _, value in facts)
+    assert any(str(name) == "source: MedicationRequest.ndjson" for name, _ in facts)
+    totals = list(book["totals"].iter_rows(min_row=2, values_only=True))
+    assert totals[0] == ("patients", "all", 3)
+    assert {count for _, _, count in totals[1:]} <= {"withheld", 0}
 
 
 def test_parquet_keeps_exact_numbers(registry: Registry, tmp_path: Path) -> None:
