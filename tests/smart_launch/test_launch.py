@@ -61,6 +61,14 @@ def test_a_standalone_launch_asks_for_a_patient_instead() -> None:
     assert query["scope"].split()[0] == "launch/patient"
 
 
+def test_a_launch_of_a_list_asks_for_no_patient() -> None:
+    request = build_authorization_request(
+        configured(), client_id="c", redirect_uri=REDIRECT, scopes=SCOPES, launch=None, patient=False
+    )
+    assert query_of(request)["scope"].split() == list(SCOPES)
+    assert "launch" not in query_of(request)
+
+
 def test_the_endpoints_own_parameters_are_kept() -> None:
     query = query_of(build(authorization_endpoint="https://auth.example.org/authorize?tenant=7"))
     assert query["tenant"] == "7"
