@@ -1,4 +1,5 @@
-"""The one HTTP client of a process: no redirects, short waits, no addresses in logs, no way inside the house."""
+"""The one HTTP client of a process: no redirects, no cookies, short waits, no addresses in logs, no way
+inside the house."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Iterable
+from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
 
 import httpcore2
@@ -91,9 +93,12 @@ def ehr_http_client(
     # A request line holds the patient's id; the libraries would log it from INFO downwards.
     for name in ("httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    return httpx2.AsyncClient(
+    client = httpx2.AsyncClient(
         transport=transport or _GuardedTransport(trusted_private_hosts),
         timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=False,
     )
+    # All users share the client: a cookie an EHR sets for one of them must not go out with another's request.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    return client

@@ -73,7 +73,7 @@ class Service:
     audit: AuditLog = field(init=False)
     records: Records = field(init=False)
     write_claims: WriteClaims = field(init=False)
-    _server_keys: dict[tuple[str, str], ServerKeys] = field(default_factory=dict[tuple[str, str], ServerKeys])
+    _server_keys: dict[str, tuple[str, ServerKeys]] = field(default_factory=dict[str, tuple[str, ServerKeys]])
 
     def __post_init__(self) -> None:
         self.tenants, self.attempts = Tenants(self.store), Attempts(self.store)
@@ -142,9 +142,9 @@ class Service:
 
     def server_keys(self, tenant: Tenant, address: str) -> ServerKeys:
         """The EHR's key set at this address, shared by all launches of the tenant."""
-        known = self._server_keys.get((tenant.id, address))
-        if known is None:
+        known = self._server_keys.get(tenant.id)
+        if known is None or known[0] != address:
             policy = tenant.endpoint_policy(allow_loopback_http=self.settings.is_loopback)
-            known = ServerKeys(self.http, address, policy)
-            self._server_keys[tenant.id, address] = known
-        return known
+            known = address, ServerKeys(self.http, address, policy)
+            self._server_keys[tenant.id] = known
+        return known[1]

@@ -10,7 +10,7 @@ REMEMBERED = 10_000
 
 
 class RateLimit:
-    """A sliding window per client address; the least recently seen addresses are forgotten first."""
+    """A sliding window per client address; an address not seen for a minute is forgotten."""
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
@@ -20,11 +20,18 @@ class RateLimit:
         """Count one request; False when the address has used up its minute."""
         times = self._seen.setdefault(client, deque())
         self._seen.move_to_end(client)
-        while len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
+        self._forget(now)
         while times and now - times[0] >= WINDOW:
             times.popleft()
         if len(times) >= self._per_minute:
             return False
         times.append(now)
         return True
+
+    def _forget(self, now: datetime) -> None:
+        """Drop addresses from the one least recently seen on; the last one is in use."""
+        while len(self._seen) > 1:
+            client, times = next(iter(self._seen.items()))
+            if len(self._seen) <= REMEMBERED and times and now - times[-1] < WINDOW:
+                return
+            del self._seen[client]

@@ -95,6 +95,22 @@ async def test_hospitals_that_hang_leave_connections_for_the_others(port: int) -
     await hanging.wait_closed()
 
 
+async def test_a_cookie_set_for_one_user_goes_out_with_no_other_request() -> None:
+    sent: list[str | None] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request.headers.get("cookie"))
+        return httpx2.Response(
+            200, headers={"Set-Cookie": f"JSESSIONID={len(sent)}; Path=/; Secure; HttpOnly"}
+        )
+
+    async with ehr_http_client(transport=httpx2.MockTransport(answer)) as client:
+        for user in ("first", "second", "first"):
+            await client.get("https://ehr.example.org/fhir/Patient/1", headers={"authorization": user})
+        assert len(client.cookies) == 0
+    assert sent == [None, None, None]
+
+
 async def test_redirects_are_not_followed() -> None:
     moved = httpx2.Response(302, headers={"Location": "https://elsewhere.example.org/"})
     async with ehr_http_client(transport=httpx2.MockTransport(lambda _: moved)) as client:
