@@ -288,6 +288,18 @@ async def test_a_changed_callback_opens_nothing(shared_world: World, case: str) 
     assert asked <= ({"north.example.org"} if "code" in case else set()), asked
 
 
+@pytest.mark.parametrize("error", ["access_denied", "invalid_scope", "temporarily_unavailable", "made-up"])
+async def test_a_refusal_of_the_ehr_ends_in_a_page_and_in_the_access_log(world: World, error: str) -> None:
+    browser = world.browser()
+    callback = await browser.authorize(await browser.begin())
+    world.outbound()
+    answer = await browser.get(changed(callback, error=error, error_description="words", code=None))
+    refused(answer)
+    assert "LT-106" in answer.text
+    assert world.audited() == [("launch_open", "LT-106")]
+    assert world.outbound() == []
+
+
 @pytest.mark.parametrize("name", ["state", "code", "iss"])
 async def test_a_parameter_of_the_callback_sent_twice_opens_nothing(shared_world: World, name: str) -> None:
     world, before, browser = shared_world, shared_world.launches(), shared_world.browser()

@@ -1,6 +1,9 @@
 """S-13: a page of another patient is refused, and a resource of another patient is dropped and reported."""
 
+import json
 import re
+
+import httpx2
 
 from app.sandbox.faults import Fault
 from tests.security.world import World
@@ -24,6 +27,34 @@ async def test_a_page_that_claims_another_patient_is_refused(world: World) -> No
 async def test_fingerprints_of_one_patient_differ_between_hospitals(world: World) -> None:
     sessions = world.service.sessions
     assert sessions.fingerprint("north", "p1") != sessions.fingerprint("south", "p1")
+
+
+async def test_the_patient_comes_from_the_token_answer_alone(world: World) -> None:
+    """Whatever an address, further context or an intent says: the chart is that of the token's patient."""
+    own, other = world.patient(number=0), world.patient(number=1)
+    original = world.network.hosts["north.example.org"]
+
+    class WithContext(httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            answer = await original.handle_async_request(request)
+            if not request.url.path.endswith("/auth/token"):
+                return answer
+            await answer.aread()
+            context = [{"reference": f"Patient/{other}"}, {"reference": "Encounter/other"}]
+            more = {"intent": "something-new", "fhirContext": context}
+            return httpx2.Response(200, json={**json.loads(answer.content), **more})
+
+    world.network.hosts["north.example.org"] = WithContext()
+    browser = world.browser()
+    link = f"{browser.link(patient=own)}&patient={other}&encounter=other"
+    started = await browser.get(link)
+    callback = await browser.authorize(started.headers["location"])
+    opened = await browser.get(f"{callback}&patient={other}&encounter=other&intent=x")
+    assert opened.status_code == 303
+    address = opened.headers["location"]
+    for more in ("", f"?patient={other}", f"?patient={other}&whole=1"):
+        shown = await browser.get(f"{address}/content{more}", accept="application/json")
+        assert (shown.status_code, shown.json()["patient"]) == (200, own)
 
 
 async def test_a_resource_of_another_patient_is_dropped_and_reported(world: World) -> None:

@@ -48,6 +48,16 @@ def test_launch_asks_for_what_is_needed_and_nothing_that_lasts(ltot: Ltot) -> No
     assert "MedicationRequest.Search (Signed Medication Order)" in names
 
 
+@pytest.mark.parametrize(("vendor", "asked"), [("epic", False), ("oracle", True), ("generic", True)])
+def test_access_while_the_user_is_signed_in_is_asked_where_the_vendor_has_it(
+    ltot: Ltot, vendor: str, asked: bool
+) -> None:
+    sheet = json.loads(ltot("register", vendor, "--url", BASE, "--json").out)
+    names = {permission["name"] for record in sheet["records"] for permission in record["permissions"]}
+    assert ("online_access" in names) is asked
+    assert "offline_access" not in names
+
+
 def test_oracle_is_not_asked_for_a_scope_it_does_not_have(ltot: Ltot) -> None:
     text = ltot("register", "oracle", "--url", BASE).out
     assert "/Medication.rs" not in text

@@ -150,9 +150,14 @@ async def test_odd_answers_are_one_kind_of_error(
     assert (caught.value.reason, caught.value.retryable) == (reason, retryable)
 
 
-async def test_a_byte_order_mark_is_tolerated(client: httpx2.AsyncClient, server: Server) -> None:
+@pytest.mark.parametrize("media_type", ["application/json", "text/html", "application/octet-stream", ""])
+async def test_a_byte_order_mark_an_odd_type_and_further_members_are_tolerated(
+    client: httpx2.AsyncClient, server: Server, media_type: str
+) -> None:
     server.routes[WELL_KNOWN] = lambda _: httpx2.Response(
-        200, content=b'\xef\xbb\xbf{"token_endpoint": "https://auth.example.org/token"}'
+        200,
+        headers={"content-type": media_type},
+        content=b'\xef\xbb\xbf{"token_endpoint": "https://auth.example.org/token", "made_up": [1]}',
     )
     assert (await discover(client, BASE, POLICY, NOW)).token_endpoint == "https://auth.example.org/token"
 
