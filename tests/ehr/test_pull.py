@@ -201,6 +201,26 @@ async def test_an_order_whose_drug_cannot_be_read_is_kept_and_the_source_says_so
     assert source.problem == "one drug named by reference could not be read"
 
 
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "https://elsewhere.example.org/fhir/Medication/m-1",
+        "http://ehr.example.org/api/fhir/Medication/m-1",
+        "//elsewhere.example.org/Medication/m-1",
+        "../../Medication/m-1",
+        "https://ehr.example.org@elsewhere.example.org/api/fhir/Medication/m-1",
+    ],
+)
+async def test_a_drug_elsewhere_is_not_followed_and_the_source_says_so(
+    server: Server, reference: str
+) -> None:
+    server.on("MedicationRequest", bundle(order("1", reference)))
+    pull = await server.pull()
+    assert {request.url.host for request in server.requests} == {"ehr.example.org"}
+    assert server.asked("Medication/m-1") == []
+    assert (pull.sources["MedicationRequest"].read, pull.sources["MedicationRequest"].complete) == (1, False)
+
+
 async def test_without_permission_for_drugs_no_read_is_tried(server: Server) -> None:
     server.on("MedicationRequest", bundle(order("1", "Medication/m-1")))
     granted = [f"patient/{kind}.rs" for kind in vendor_profile("generic").kinds]

@@ -186,6 +186,13 @@ async def test_an_expired_page_does_not_read_as_a_type_this_ehr_lacks(server: Se
     assert (found.complete, found.connected) == (False, True)
 
 
+@pytest.mark.parametrize("total", [0, 1, 99, "many", None])
+async def test_a_wrong_total_changes_nothing(server: Server, total: object) -> None:
+    server.on("Condition", bundle(resource("Condition", "c-1"), resource("Condition", "c-2"), total=total))
+    found = await server.search()
+    assert (ids(found.items), found.complete) == (["c-1", "c-2"], True)
+
+
 async def test_an_entry_without_a_resource_makes_the_search_incomplete(server: Server) -> None:
     body = {"resourceType": "Bundle", "entry": [{"fullUrl": "x"}, {"resource": resource("Condition", "c-1")}]}
     server.on("Condition", body)

@@ -57,6 +57,29 @@ async def test_the_patient_comes_from_the_token_answer_alone(world: World) -> No
         assert (shown.status_code, shown.json()["patient"]) == (200, own)
 
 
+async def test_a_server_that_ignores_what_is_asked_for_shows_no_other_patient(world: World) -> None:
+    """Some servers answer every search with everything they hold."""
+    browser, records = world.browser(), world.sites["north"].records
+    address = await browser.open()
+    honest = (await browser.get(f"{address}/content", accept="application/json")).json()
+
+    def everything(request: httpx2.Request) -> httpx2.Response | None:
+        kind = request.url.path.rpartition("/")[2]
+        if request.method != "GET" or kind not in records.types() or kind == "Patient":
+            return None
+        entries = [{"resource": one, "search": {"mode": "match"}} for one in records.of(kind)]
+        return httpx2.Response(200, json={"resourceType": "Bundle", "type": "searchset", "entry": entries})
+
+    world.network.changes.append(everything)
+    shown = (await browser.get(f"{address}/content", accept="application/json")).json()
+    assert sum(issue["code"] == "foreign_patient" for issue in shown["issues"]) > 20
+    assert shown["patient"] == honest["patient"]
+    assert shown["mme"]["contributions"] == honest["mme"]["contributions"]
+    assert shown["mme"]["current"] == honest["mme"]["current"]
+    own = {ref for gap in honest["gaps"] for ref in gap["refs"]}
+    assert {ref for gap in shown["gaps"] for ref in gap["refs"]} <= own
+
+
 async def test_a_resource_of_another_patient_is_dropped_and_reported(world: World) -> None:
     browser = world.browser()
     address = await browser.open()
