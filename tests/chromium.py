@@ -29,7 +29,8 @@ def chromium_path() -> str:
 
 
 # How long a page may take is no promise of these tests, and a busy machine no failure.
-expect.set_options(timeout=30_000)
+MILLISECONDS = 120_000
+expect.set_options(timeout=MILLISECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,7 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser profile of its own, which reaches loopback addresses and nothing else."""
     fresh = browser.new_context(reduced_motion="reduce")
+    fresh.set_default_timeout(MILLISECONDS)
     fresh.route(lambda url: not is_loopback(url), lambda route: route.abort())
     yield fresh
     fresh.close()

@@ -9,7 +9,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+
+from app.jobs.demo import free_port
 
 ADMIN = "ltot_admin"
 SERVICE = "ltot_service"
@@ -60,7 +61,7 @@ def running_cluster() -> Iterator[PostgresCluster]:
     programs = binaries()
     user = _unprivileged_user()
     folder = Path(tempfile.mkdtemp(prefix="ltot-pg-"))
-    cluster = PostgresCluster(_free_port(), secrets.token_hex(12), secrets.token_hex(12))
+    cluster = PostgresCluster(free_port(), secrets.token_hex(12), secrets.token_hex(12))
     try:
         (folder / "password").write_text(cluster.admin_password)
         if user is not None:
@@ -107,12 +108,6 @@ def _unprivileged_user() -> pwd.struct_passwd | None:
         return None
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
     return names.get("postgres") or names["nobody"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _run(command: list[str | Path], folder: Path, user: pwd.struct_passwd | None) -> None:

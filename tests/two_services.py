@@ -29,7 +29,7 @@ from tests.postgres_cluster import SERVICE, PostgresCluster
 
 CLIENT_ID = "ltot-panel"
 PROJECT = Path(__file__).resolve().parents[1]
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def running(
     finally:
         process.terminate()
         try:
-            process.wait(15)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

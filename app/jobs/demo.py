@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import secrets
 import socket
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -37,6 +38,8 @@ from smart_launch.keys import SigningAlgorithm
 DEMO_TENANT = "sandbox"
 CLIENT_ID = "ltot-panel"
 BACKEND_CLIENT_ID = "ltot-backend"
+_BELOW_OUTGOING = range(20_000, 32_000)
+"""Ports that systems give to listeners alone: connections going out get higher ones."""
 EVERYBODY_A_CLINICIAN: Mapping[str, tuple[str, ...]] = MappingProxyType({"clinician": ("*",)})
 
 
@@ -65,10 +68,12 @@ class DemoAddresses:
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on now, and which no connection going out will be given before it is used."""
+    while True:
+        port = _BELOW_OUTGOING.start + secrets.randbelow(len(_BELOW_OUTGOING))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def demo_settings(addresses: DemoAddresses, *, folder: Path | None = None, **more: str) -> Settings:
@@ -164,13 +169,14 @@ def run_demo(
     write_back: bool = False,
     scopes: tuple[str, ...] | None = None,
     others: tuple[SandboxClient, ...] = (),
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[RunningDemo]:
     """Both servers, from start to stop.
 
     write_back: entries are also written to the sandbox.  scopes: what the panel is registered for there, None for
-    everything.  others: further apps the sandbox knows.
+    everything.  others: further apps the sandbox knows.  settings: variables beside those of the demo.
     """
-    service = Service.of(demo_settings(addresses, folder=folder))
+    service = Service.of(demo_settings(addresses, folder=folder, **settings))
     register_demo_tenant(service, addresses, vendor=flavour, roles=roles, write_back=write_back)
     ehr = create_sandbox(
         base_url=addresses.ehr,

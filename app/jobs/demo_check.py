@@ -11,7 +11,7 @@ from typing import Any
 
 from app.jobs.demo import DemoAddresses
 
-TIMEOUT = 30
+TIMEOUT = 120
 
 
 class CheckFailedError(Exception):

@@ -28,7 +28,8 @@ class Site:
         self.banner_known = False
         self.failures: list[str] = []
         self.post_state = ""
-        self.delay = 0.0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.idle_seconds = 900
         self.posts: list[str] = []
         self.fingerprints: list[str] = []
@@ -46,7 +47,7 @@ class Site:
 
     def content(self, request: Request) -> Response:
         self.fingerprints.append(request.headers.get("x-ltot-patient", ""))
-        time.sleep(self.delay)
+        self.may_answer.wait()
         if self.failures:
             return HTMLResponse(render_state(self.failures.pop(0), reference="r1"), 503)
         return self._panel(request.path_params["state"])
@@ -93,5 +94,6 @@ def site() -> Iterator[Site]:
     port = server.servers[0].sockets[0].getsockname()[1]
     shown.base = f"http://127.0.0.1:{port}"
     yield shown
+    shown.may_answer.set()
     server.should_exit = True
-    thread.join(timeout=10)
+    thread.join()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Frame, Page
+from playwright.sync_api import Browser, Frame, Page, expect
 
 from tests.browser.conftest import Site
 from tests.web.samples import ERROR_STATES, STATES
@@ -56,10 +56,11 @@ def test_axe_finds_nothing_on_any_state_page(scheme_page: Page, site: Site, stat
 
 
 def test_axe_finds_nothing_while_loading_failing_warning_and_printing(page: Page, site: Site) -> None:
-    site.delay = 1.5
+    site.may_answer.clear()
     page.goto(f"{site.base}/p/complete", wait_until="domcontentloaded")
-    assert "Reading the chart" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("Reading the chart")
     assert violations(page) == []
+    site.may_answer.set()
     page.wait_for_selector(".panel")
     page.evaluate("document.getElementById('idle').hidden = false")
     assert violations(page) == []
@@ -157,6 +158,6 @@ def test_meaning_survives_without_colour(browser: Browser, site: Site) -> None:
 
 
 def test_nothing_moves_for_people_who_ask_for_less_motion(page: Page, site: Site) -> None:
-    site.delay = 1
+    site.may_answer.clear()
     page.goto(f"{site.base}/p/complete", wait_until="domcontentloaded")
     assert page.eval_on_selector(".skeleton i", "one => getComputedStyle(one).animationName") == "none"

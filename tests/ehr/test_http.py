@@ -84,7 +84,7 @@ async def test_hospitals_that_hang_leave_connections_for_the_others(port: int) -
         waiting = [group.create_task(client.get(address, timeout=60)) for _ in range(5 * REQUESTS_PER_SERVER)]
         try:
             await four_full.wait()
-            answer = await client.get(f"http://localhost:{port}/", timeout=httpx2.Timeout(10, pool=0.5))
+            answer = await client.get(f"http://localhost:{port}/", timeout=httpx2.Timeout(60, pool=10))
             assert answer.text == "ok"
         finally:
             for request in waiting:

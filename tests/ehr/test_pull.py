@@ -286,13 +286,13 @@ async def test_a_slow_type_is_missing_alone_and_the_panel_keeps_its_time() -> No
 
     async def answer(request: httpx2.Request) -> httpx2.Response:
         if request.url.path.endswith("/Condition"):
-            await asyncio.sleep(30)
+            await asyncio.sleep(600)
         patient = request.url.path.endswith(PATIENT)
         return fhir(resource("Patient", PATIENT) if patient else bundle())
 
     http = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
     slow.http = http
-    pull = await slow.pull(deadline=slow.time() + 0.3)
+    pull = await slow.pull(deadline=slow.time() + 3)
     assert pull.sources["Condition"].problem == "the EHR did not answer in time"
     assert [kind for kind, source in pull.sources.items() if not source.complete] == ["Condition"]
     await http.aclose()
@@ -309,7 +309,7 @@ async def test_a_token_refresh_is_not_cut_off_by_the_deadline(server: Server) ->
     server.tokens = slow_token  # type: ignore[assignment]
     with pytest.raises(LtotError, match="LT-201"):
         await server.pull(deadline=server.time() + 0.05)
-    await asyncio.wait_for(finished.wait(), 2)
+    await asyncio.wait_for(finished.wait(), 120)
 
 
 async def test_patient_ids_cannot_steer_the_address(server: Server) -> None:

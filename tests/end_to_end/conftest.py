@@ -17,6 +17,9 @@ from tests.chromium import browser, context, page
 
 __all__ = ["browser", "context", "page"]
 
+UNHURRIED = "120"
+"""Seconds for a chart: a busy machine leaves nothing out."""
+
 
 @dataclass(frozen=True)
 class Demo:
@@ -42,14 +45,15 @@ class Demo:
             {"Content-Type": "application/json"},
             method=method,
         )
-        urllib.request.urlopen(request, timeout=5).close()
+        urllib.request.urlopen(request, timeout=120).close()
 
 
 @contextmanager
 def running(folder: Path, flavour: str, **more: Any) -> Iterator[Demo]:
     """Both servers of one flavour; `more` goes to run_demo."""
     addresses = DemoAddresses(free_port(), free_port())
-    with run_demo(addresses, create_app, flavour=flavour, folder=folder, **more):
+    settings = {"LTOT_PANEL_BUDGET": UNHURRIED}
+    with run_demo(addresses, create_app, flavour=flavour, folder=folder, settings=settings, **more):
         yield Demo(addresses, folder)
 
 

@@ -64,8 +64,14 @@ def test_enter_in_a_field_records_nothing(context: BrowserContext, demo: Demo) -
     page, panel = opened(context, demo)
     control(panel, "a", "Record: PDMP check").click()
     panel.get_by_label("On behalf of").fill("Dr. Sandbox")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
     page.keyboard.press("Enter")
-    page.wait_for_timeout(400)
+    # Whatever the key has set off went out before this.
+    frame = next(frame for frame in page.frames if "/p/" in frame.url)
+    assert frame.evaluate("fetch(location.href).then(answer => answer.status)") == 200
+    assert "GET" in sent
+    assert "POST" not in sent
     expect(panel.locator("h2", has_text="Recorded in visits")).to_have_count(0)
     expect(panel.get_by_label("On behalf of")).to_have_value("Dr. Sandbox")
 

@@ -35,7 +35,7 @@ class Office:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
 
@@ -62,7 +62,7 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
 
 
 def _at_the_ehr(office: Office, page: str) -> list[str]:
-    with urllib.request.urlopen(f"{office.addresses.ehr}/{page}", timeout=5) as answer:
+    with urllib.request.urlopen(f"{office.addresses.ehr}/{page}", timeout=120) as answer:
         return [str(one["id"]) for one in json.load(answer)]
 
 

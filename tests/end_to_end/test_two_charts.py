@@ -90,7 +90,6 @@ def test_a_session_ended_by_the_user_shows_so_and_forgets(context: BrowserContex
     address = panel_address(page)
     frame = next(frame for frame in page.frames if "/p/" in frame.url)
     frame.evaluate("fetch(document.body.dataset.end, {method: 'POST', credentials: 'same-origin'})")
-    page.wait_for_timeout(500)
     frame.goto(address)
     expect(panel(page).locator("h1")).to_contain_text("Session over")
     expect(panel(page).locator("body")).not_to_contain_text(CLEAN)

@@ -75,7 +75,7 @@ def test_processes_of_a_killed_run_end_with_it(tmp_path: Path) -> None:
     mark = f"MARK={tmp_path}"
     killed = _run(_export(tmp_path / "in"), tmp_path / "out", 12, workers=2)
     assert killed.returncode == -9
-    for _ in range(100):
+    for _ in range(1_200):
         if not _processes_with(mark):
             return
         time.sleep(0.1)

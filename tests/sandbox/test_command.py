@@ -1,6 +1,5 @@
 """`python -m app.sandbox` serves on this machine and explains a wrong folder."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -9,13 +8,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from app.jobs.demo import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_it_serves_under_another_host_name_than_the_panel():
@@ -29,11 +24,11 @@ def test_it_serves_under_another_host_name_than_the_panel():
         assert f"iss=http%3A%2F%2Flocalhost%3A{port}%2Ffhir" in page.text
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=120)
 
 
 def answering(client: httpx2.Client, process: subprocess.Popen[bytes]) -> httpx2.Response:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         try:
             cards = client.get("/patients.json").json()

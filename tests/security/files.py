@@ -65,6 +65,6 @@ def evaluate(*paths: Path) -> Run:
     words = ["evaluate", *map(str, paths), "--as-of", AS_OF.isoformat()]
     done = subprocess.run(
         [sys.executable, "-c", "from app.cli import main; main()", *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     return Run(done.returncode, done.stdout, done.stderr)

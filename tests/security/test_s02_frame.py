@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, expect, sync_playwright
 
-from tests.chromium import ARGUMENTS, chromium_path, is_loopback
+from tests.chromium import ARGUMENTS, MILLISECONDS, chromium_path, is_loopback
 from tests.end_to_end.conftest import Demo, running
 
 pytestmark = pytest.mark.browser
@@ -32,6 +32,7 @@ def blocking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContex
         context = playwright.chromium.launch_persistent_context(
             profile, executable_path=chromium_path(), headless=True, args=ARGUMENTS, reduced_motion="reduce"
         )
+        context.set_default_timeout(MILLISECONDS)
         context.route(lambda url: not is_loopback(url), lambda route: route.abort())
         yield context
         context.close()

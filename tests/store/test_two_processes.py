@@ -40,7 +40,7 @@ def run_two(database: Database, task: str, items: list[object]) -> list[list[str
             assert worker.stdin is not None
             worker.stdin.write(json.dumps(items) + "\n")
             worker.stdin.flush()
-        answers = [worker.communicate(timeout=60)[0].splitlines() for worker in workers]
+        answers = [worker.communicate(timeout=300)[0].splitlines() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
     return answers
 

@@ -97,7 +97,7 @@ def clinic(postgres_cluster: PostgresCluster, tmp_path_factory: pytest.TempPathF
     with (
         ehr(north, panel) as north_site,
         ehr(short, panel, token_lifetime=45 + REFRESHED_AFTER) as short_site,
-        two_services(postgres_cluster, listen, (north, short), log) as services,
+        two_services(postgres_cluster, listen, (north, short), log, LTOT_PANEL_BUDGET="120") as services,
     ):
         yield Clinic(services, {"north": north, "short": short}, {"north": north_site, "short": short_site})
     assert "Traceback" not in log.read_text()
