@@ -66,7 +66,13 @@ async def _write(
     known: KeptEntry,
     kind: str,
 ) -> None:
-    kept = await standing_entry(service, tenant, launch, known.entry.id)
+    try:
+        kept = await standing_entry(service, tenant, launch, known.entry.id)
+    except LtotError as error:
+        if error.entry.code != "LT-413":
+            raise
+        # Taken back, or replaced by another of the day, while this one waited.
+        return
     if kept.write_back != known.write_back or (kept.write_back is not None and kept.write_back.reference):
         return
     at = service.now()
