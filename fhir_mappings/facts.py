@@ -6,11 +6,14 @@ calendar dates.  `None` always means "the chart does not say", never zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
+from operator import attrgetter
 from types import MappingProxyType
 
 
@@ -199,6 +202,11 @@ class Result:
     group: str = ""
 
 
+def by_date(result: Result) -> tuple[date, str]:
+    """The order of results in time: undated ones first, by reference within a day."""
+    return result.when or date.min, result.ref
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A Condition.  groups: concept names such as "active_cancer", "sickle_cell", "palliative", "oud"."""
@@ -283,9 +291,12 @@ class Source:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
-    """Everything read of one patient's chart, with how completely it was read.  Order carries no meaning."""
+    """Everything read of one patient's chart, with how completely it was read.  Order carries no meaning.
+
+    What the chart holds of each element is indexed once, on first use.
+    """
 
     person: Person
     orders: tuple[Order, ...] = ()
@@ -302,3 +313,41 @@ class Facts:
         """The completeness of one resource type; a type never asked for is neither complete nor connected."""
         found = self.sources.get(kind)
         return found or Source(kind, complete=False, connected=False, problem="not requested")
+
+    @cached_property
+    def results_by_element(self) -> Mapping[str, Sequence[Result]]:
+        """The results of each element, undated ones first, then oldest first, by reference within a day."""
+        found: defaultdict[str, list[Result]] = defaultdict(list)
+        undated = sorted([one for one in self.results if one.when is None], key=attrgetter("ref"))
+        dated = sorted([one for one in self.results if one.when is not None], key=attrgetter("when", "ref"))
+        for result in (*undated, *dated):
+            for element in result.elements:
+                found[element].append(result)
+        return dict(found)
+
+    @cached_property
+    def opioid_orders(self) -> tuple[Order, ...]:
+        """The orders that name an opioid."""
+        return tuple([order for order in self.orders if order.drug.is_opioid])
+
+    @cached_property
+    def event_elements(self) -> frozenset[str]:
+        """Every element of which an event is recorded."""
+        return frozenset[str]().union(*(event.elements for event in self.events))
+
+    @cached_property
+    def problem_groups(self) -> frozenset[str]:
+        """Every group of which a problem is recorded."""
+        return frozenset[str]().union(*(problem.groups for problem in self.problems))
+
+    @cached_property
+    def whole(self) -> frozenset[str]:
+        """The kinds of resource this site offers and of which everything was read."""
+        return frozenset(
+            kind for kind, source in self.sources.items() if source.connected and source.complete
+        )
+
+    @cached_property
+    def partial(self) -> frozenset[str]:
+        """The kinds of resource this site offers and of which something may be missing."""
+        return frozenset(kind for kind, source in self.sources.items() if source.connected) - self.whole

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 from app.clinical.entries import Entry, VisitEntry, decisions_of, records_of, with_entries
-from app.clinical.evaluate import evaluate
+from app.clinical.evaluate import answer, case_of
 from app.clinical.evaluation import Evaluation
+from app.clinical.gaps import gaps
+from app.clinical.gaps.case import Case
 from app.clinical.policy import Policy
 from app.clinical.records import Record, RecordKind
 from fhir_mappings.facts import Facts
 from valuesets import Terms
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Charted:
     """A chart with the entries that count beside it, under one policy on one day."""
 
@@ -25,22 +28,30 @@ class Charted:
     as_of: date
     entries: tuple[Entry, ...] = ()
 
-    def evaluation(self, *further: Record) -> Evaluation:
-        """The whole answer.  further: records taken as made, to see what they would change."""
-        return evaluate(
+    @cached_property
+    def case(self) -> Case:
+        """What is derived before the rules run."""
+        return case_of(
             with_entries(self.facts, self.entries),
             self.policy,
             self.terms,
             self.as_of,
             decisions=decisions_of(self.entries),
-            records=(*records_of(self.entries), *further),
+            records=records_of(self.entries),
         )
 
+    def evaluation(self) -> Evaluation:
+        """The whole answer."""
+        return answer(self.case, self.terms)
+
     def reviewable(self, found: Evaluation) -> frozenset[str]:
-        """Rules whose finding would be another after a review today: only there is a review offered."""
+        """Rules whose finding would be another after a review today: only there is a review offered.
+
+        Reviews are read by the rules alone, so only they are asked again.
+        """
         reviews = (Record(self.as_of, RecordKind.REVIEW, gap.id, text="reviewed") for gap in found.gaps)
         before = {gap.id: (gap.status, gap.text) for gap in found.gaps}
-        after = self.evaluation(*reviews).gaps
+        after = gaps(replace(self.case, records=tuple(sorted((*self.case.records, *reviews)))))
         return frozenset(gap.id for gap in after if before.get(gap.id) != (gap.status, gap.text))
 
 

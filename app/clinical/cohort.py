@@ -102,8 +102,8 @@ def newest_documented(facts: Facts, as_of: date) -> Result | None:
     """The newest MME somebody wrote down."""
     noted = [
         result
-        for result in facts.results
-        if "mme_documented" in result.elements and result.valid and result.when and result.when <= as_of
+        for result in facts.results_by_element.get("mme_documented", ())
+        if result.valid and result.when and result.when <= as_of
     ]
     return max(noted, key=lambda result: (result.when or as_of, result.ref), default=None)
 
@@ -153,10 +153,11 @@ def _documented(facts: Facts, therapy: Therapy, as_of: date) -> Evidence | None:
 
 def _order_query(facts: Facts, therapy: Therapy, as_of: date) -> Evidence | None:
     """Any opioid prescription in a year, by ingredient: finds everyone, also those with one short course."""
+    year_ago = as_of - YEAR
     recent = [
         order
-        for order in facts.orders
-        if order.drug.is_opioid and prescribed(order) and order.start and as_of - YEAR < order.start <= as_of
+        for order in facts.opioid_orders
+        if order.start and year_ago < order.start <= as_of and prescribed(order)
     ]
     if not recent:
         return _not_found("order_query", "No opioid prescription in 12 months", facts, "MedicationRequest")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -59,6 +59,8 @@ class Counter:
         if factor is None or factor.factor is None:
             return uncounted(supply, "no_factor", _NO_FACTOR)
         mme = dose.amount * factor.factor
+        most = dose.most * factor.factor if dose.most is not None else None
+        peak = dose.peak * factor.factor if dose.peak is not None else None
         return Contribution(
             ref=supply.ref,
             ingredient=supply.drug.ingredient or "",
@@ -68,7 +70,7 @@ class Counter:
             factor=factor.factor,
             factor_source=factor.source,
             mme=mme,
-            sig_max=dose.most * factor.factor if dose.most is not None else None,
+            sig_max=most,
             method=dose.method,
             arithmetic=f"{dose.arithmetic} × {plain(factor.factor)} = {plain(mme)}",
             start=None if supply.undated else date.fromordinal(supply.first),
@@ -76,34 +78,36 @@ class Counter:
             prescriber=supply.prescriber,
             prn=dose.prn,
             outside=supply.outside,
-            peak=dose.peak * factor.factor if dose.peak is not None else None,
-            note=self._note(supply, dose, factor, mme),
+            peak=peak,
+            note="; ".join([*self._differing(dose, mme, most, peak), *_remarks(supply, factor)]),
         )
 
-    def _note(self, supply: Supply, dose: DailyDose, factor: Factor, mme: Fraction) -> str:
-        notes: list[str] = []
-        most = dose.most * (factor.factor or 0) if dose.most is not None else None
+    def _differing(
+        self, dose: DailyDose, mme: Fraction, most: Fraction | None, peak: Fraction | None
+    ) -> Iterator[str]:
+        """What the directions come to, where that is not what is counted."""
         tolerance = self.policy.mme.quantity_sig_tolerance
-        if most is not None and dose.method == "quantity" and abs(most - mme) > tolerance * mme:
-            up_to = f"up to {plain(most)} MME if taken at the label's maximum"
-            notes.append(
-                up_to if most > mme else f"more than the directions allow, which is {plain(most)} MME"
-            )
-        if dose.peak is not None and factor.factor is not None and dose.peak * factor.factor > mme:
-            notes.append(f"{plain(dose.peak * factor.factor)} MME on dosing days")
-        if factor.status == "carried_forward":
-            notes.append("legacy factor: the current table does not name this drug")
         if (
-            supply.drug.ingredient == "methadone"
-            and supply.drug.counted == "review"
-            and supply.for_oud is None
+            most is not None
+            and dose.method == "quantity"
+            and most != mme
+            and abs(most - mme) > tolerance * mme
         ):
-            notes.append("a methadone product mostly used for opioid use disorder; its purpose is not stated")
-        if supply.assumed_refills:
-            notes.append("refills taken as filled; no fill is recorded")
-        elif not supply.filled:
-            notes.append("ordered, fill not confirmed")
-        return "; ".join(notes)
+            up_to = f"up to {plain(most)} MME if taken at the label's maximum"
+            yield up_to if most > mme else f"more than the directions allow, which is {plain(most)} MME"
+        if peak is not None and peak > mme:
+            yield f"{plain(peak)} MME on dosing days"
+
+
+def _remarks(supply: Supply, factor: Factor) -> Iterator[str]:
+    if factor.status == "carried_forward":
+        yield "legacy factor: the current table does not name this drug"
+    if supply.drug.ingredient == "methadone" and supply.drug.counted == "review" and supply.for_oud is None:
+        yield "a methadone product mostly used for opioid use disorder; its purpose is not stated"
+    if supply.assumed_refills:
+        yield "refills taken as filled; no fill is recorded"
+    elif not supply.filled:
+        yield "ordered, fill not confirmed"
 
 
 def uncounted(supply: Supply, reason: str, text: str, *, active: bool = True) -> Uncounted:

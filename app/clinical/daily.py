@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from operator import attrgetter
+from typing import NamedTuple
 
 from app.clinical.counting import Counter, methadone_per_day
-from app.clinical.evaluation import Contribution
+from app.clinical.evaluation import Contribution, Uncounted
 from app.clinical.policy import Policy
 from app.clinical.supply import Supply
 from valuesets import Terms
 
+_DOSE = attrgetter("quantity", "recorded_days", "drug", "sigs", "quantity_unit")
+_BY_DAYS = attrgetter("first", "last", "ref")
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+
+class Stretch(NamedTuple):
     """Days with one daily MME.  mme None: an opioid is in supply and nothing of it can be counted.
 
     supplied: how many of the supplies of these days were counted.
@@ -33,29 +37,39 @@ class Stretch:
 
 
 def stretches(
-    policy: Policy, terms: Terms, found: Sequence[Supply], first: int, last: int
+    policy: Policy,
+    terms: Terms,
+    found: Sequence[Supply],
+    first: int,
+    last: int,
+    today: Sequence[tuple[Supply, Contribution | Uncounted]] = (),
 ) -> tuple[Stretch, ...]:
-    """Only where something is supplied, in order of days.  Supplies that cannot be counted add nothing to a sum."""
-    near = sorted(
-        (s for s in found if s.last >= first and s.first <= last), key=lambda s: (s.first, s.last, s.ref)
-    )
+    """Only where something is supplied, in order of days.  Supplies that cannot be counted add nothing to a sum.
+
+    today: what is counted already; refills of the same prescription come to the same.
+    """
+    near = sorted([s for s in found if s.last >= first and s.first <= last], key=_BY_DAYS)
     edges = {first, last + 1}
     for supply in near:
-        edges.update(
-            edge for edge in (supply.first, supply.last + 1, *_course_edges(supply)) if first < edge <= last
-        )
+        edges.update((supply.first, supply.last + 1), _course_edges(supply))
     values = _Values(policy, terms, near)
+    for supply, part in today:
+        values.learn(supply, part)
     steps: list[Stretch] = []
     here: list[Supply] = []
+    known: list[Fraction] = []
     following = 0
-    for start, stop in itertools.pairwise(sorted(edges)):
+    for start, stop in itertools.pairwise(sorted([edge for edge in edges if first <= edge <= last + 1])):
         while following < len(near) and near[following].first <= start:
             here.append(near[following])
             following += 1
         here = [s for s in here if s.last >= start]
         if here:
-            known = values.on(start, here)
-            steps.append(Stretch(start, stop - 1, _sum(known) if known else None, len(known)))
+            before, known = known, values.on(start, here)
+            if steps and steps[-1].last == start - 1 and known == before:
+                steps[-1] = steps[-1]._replace(last=stop - 1)
+            else:
+                steps.append(Stretch(start, stop - 1, _sum(known) if known else None, len(known)))
     return tuple(steps)
 
 
@@ -84,48 +98,47 @@ class _Values:
         self._policy, self._terms = policy, terms
         self._methadone = any(supply.drug.ingredient == "methadone" for supply in found)
         self._steady: dict[str, Fraction | None] = {}
-        self._alike: dict[str, list[Supply]] = {}
+        self._alike: dict[str, list[tuple[object, Fraction | None]]] = {}
+
+    def learn(self, supply: Supply, part: Contribution | Uncounted) -> None:
+        """Take over what was counted of a supply, unless it is another on other days."""
+        if not _varies(supply) and supply.ref not in self._steady:
+            self._steady[supply.ref] = _mme(part)
+            self._alike.setdefault(supply.drug.name, []).append((_DOSE(supply), _mme(part)))
 
     def on(self, day: int, here: Sequence[Supply]) -> list[Fraction]:
         """What can be counted of these supplies on a day."""
         methadone = methadone_per_day(here, day) if self._methadone else Fraction(0)
-        found = (self._value(supply, day, methadone) for supply in here)
+        found = [self._value(supply, day, methadone) for supply in here]
         return [value for value in found if value is not None]
 
     def _value(self, supply: Supply, day: int, methadone: Fraction) -> Fraction | None:
-        if supply.drug.ingredient == "methadone" or _varies(supply):
+        if supply.ref in self._steady:
+            return self._steady[supply.ref]
+        if _varies(supply):
             return self._counted(supply, day, methadone)
-        if supply.ref not in self._steady:
-            twin = self._twin(supply)
-            value = self._counted(supply, day, methadone) if twin is None else self._steady[twin.ref]
-            self._steady[supply.ref] = value
-        return self._steady[supply.ref]
-
-    def _twin(self, supply: Supply) -> Supply | None:
-        alike = self._alike.setdefault(supply.drug.name, [])
-        twin = next((other for other in alike if _same_dose(other, supply)), None)
-        if twin is None:
-            alike.append(supply)
-        return twin
+        dose, alike = _DOSE(supply), self._alike.setdefault(supply.drug.name, [])
+        for other, known in alike:
+            if other == dose:
+                self._steady[supply.ref] = known
+                return known
+        value = self._steady[supply.ref] = self._counted(supply, day, methadone)
+        alike.append((dose, value))
+        return value
 
     def _counted(self, supply: Supply, day: int, methadone: Fraction) -> Fraction | None:
-        found = Counter(self._policy, self._terms, methadone).count(supply, day)
-        return found.mme if isinstance(found, Contribution) else None
+        return _mme(Counter(self._policy, self._terms, methadone).count(supply, day))
+
+
+def _mme(part: Contribution | Uncounted) -> Fraction | None:
+    return part.mme if isinstance(part, Contribution) else None
 
 
 def _varies(supply: Supply) -> bool:
-    """Whether what is taken changes while the supply lasts."""
-    return len(supply.sigs) > 1 or any(sig.sequence_day is not None for sig in supply.sigs)
-
-
-def _same_dose(one: Supply, other: Supply) -> bool:
-    return (
-        one.quantity == other.quantity
-        and one.recorded_days == other.recorded_days
-        and one.drug == other.drug
-        and one.sigs == other.sigs
-        and one.quantity_unit == other.quantity_unit
-    )
+    """Whether what it comes to changes while it lasts: with its directions, or with the methadone of the day."""
+    if supply.drug.ingredient == "methadone" or len(supply.sigs) > 1:
+        return True
+    return bool(supply.sigs) and supply.sigs[0].sequence_day is not None
 
 
 @dataclass(frozen=True, slots=True)

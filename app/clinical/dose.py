@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from typing import NamedTuple
 
 from app.clinical.supply import Supply, is_patch
 from fhir_mappings.facts import Amount, DrugFact, Sig
 
 
-@dataclass(frozen=True, slots=True)
-class DailyDose:
+class DailyDose(NamedTuple):
     """amount per day in `unit` ("mg", "mcg" or "mcg/h"); most, least: at the label's limits; peak: on a dosing day."""
 
     amount: Fraction
@@ -68,8 +68,8 @@ def daily_dose(supply: Supply, day: int) -> DailyDose | NoDose:
     if by_quantity is None:
         return _with_total(by_sig) if isinstance(by_sig, DailyDose) else by_sig
     if isinstance(by_sig, DailyDose):
-        by_quantity = replace(
-            by_quantity, most=by_sig.most, least=by_sig.least, peak=by_sig.peak, prn=by_sig.prn
+        by_quantity = by_quantity._replace(
+            most=by_sig.most, least=by_sig.least, peak=by_sig.peak, prn=by_sig.prn
         )
     return _with_total(by_quantity)
 
@@ -79,7 +79,7 @@ def _with_total(dose: DailyDose) -> DailyDose:
     if dose.method == "patch" and " + " not in dose.arithmetic:
         return dose
     per = dose.unit if dose.method == "patch" else f"{dose.unit}/d"
-    return replace(dose, arithmetic=f"{dose.arithmetic} = {plain(dose.amount)} {per}")
+    return dose._replace(arithmetic=f"{dose.arithmetic} = {plain(dose.amount)} {per}")
 
 
 def plain(number: Fraction) -> str:
@@ -177,12 +177,14 @@ def _one_sig(drug: DrugFact, sig: Sig) -> DailyDose | NoDose:
         return _patch(drug, sig, sig.dose)
     if sig.times_high is None or sig.times_low is None:
         return no_dose("sig_refused" if sig.problem.startswith("sig_") else "no_timing")
-    low, high = _base(drug, sig.dose.low, sig.dose.unit), _base(drug, sig.dose.high, sig.dose.unit)
+    high = _base(drug, sig.dose.high, sig.dose.unit)
+    low = high if sig.dose.low == sig.dose.high else _base(drug, sig.dose.low, sig.dose.unit)
     if low is None or high is None:
         return no_dose(
             "no_strength" if drug.strength is None and sig.dose.unit not in {"mg", "mcg"} else "unit_unknown"
         )
-    most, least = high * sig.times_high, low * sig.times_low
+    most = high * sig.times_high
+    least = most if low is high and sig.times_low == sig.times_high else low * sig.times_low
     capped = ""
     for limit in sig.max_per_day:
         limit_amount = _base(drug, limit.high, limit.unit)
@@ -242,12 +244,13 @@ def _scaled(
     prn: bool,
 ) -> DailyDose:
     """Milligrams a day; micrograms a day where the factor tables count in micrograms."""
-    per, unit = (Fraction(1000), "mcg") if _in_micrograms(drug) else (Fraction(1), "mg")
+    if not _in_micrograms(drug):
+        return DailyDose(amount, "mg", most, least, peak, method, text, prn)
 
     def scaled(value: Fraction | None) -> Fraction | None:
-        return value * per if value is not None else None
+        return value * 1000 if value is not None else None
 
-    return DailyDose(amount * per, unit, scaled(most), scaled(least), scaled(peak), method, text, prn)
+    return DailyDose(amount * 1000, "mcg", scaled(most), scaled(least), scaled(peak), method, text, prn)
 
 
 def _in_micrograms(drug: DrugFact) -> bool:

@@ -17,16 +17,14 @@ from app.clinical.gaps.absence import unproven
 from app.clinical.gaps.agreement import agreements
 from app.clinical.gaps.case import Case
 from app.clinical.gaps.dose import mme_words
-from app.clinical.gaps.function import held_visits, peg_scores
+from app.clinical.gaps.function import held_visits
 from app.clinical.gaps.pdmp import checks
 from app.clinical.gaps.sources import BOOKINGS, CHECKS, DOCUMENTS, FORMS, ORDERS, PROBLEMS, RESULTS, VISITS
 from app.clinical.gaps.timed import Done, newest
 from app.clinical.gaps.urine import received
 from app.clinical.gaps.visits import BOOKED
 from app.clinical.months import add_months
-from app.clinical.opioids import is_opioid
-from app.clinical.overlaps import laid_out
-from app.clinical.scores import GAD7, ORT, ORT_OUD, PCL5, PCPTSD5, PHQ2, PHQ9, Tool, newest_score
+from app.clinical.scores import GAD7, ORT, ORT_OUD, PCL5, PCPTSD5, PHQ2, PHQ9, Tool
 from app.clinical.udt import summary
 from app.clinical.words import amount, day, joined
 
@@ -60,7 +58,7 @@ class _Maker:
         return self.known(name, last.text or day(last.when), last.when, last.ref)
 
     def score(self, name: str, *tools: Tool) -> Element:
-        found = newest_score(self.case.facts, tools, self.case.as_of)
+        found = max((score for tool in tools if (score := self.case.score(tool))), default=None)
         if found is None:
             return self.unknown(name, f"{joined((t.name for t in tools), 'or')} score", RESULTS, FORMS)
         return self.known(name, found.words, found.when, found.refs[0])
@@ -83,12 +81,7 @@ def elements(case: Case) -> Mapping[str, Element]:
 def _people(make: _Maker) -> list[Element]:
     case = make.case
     year = add_months(case.as_of, -12).toordinal()
-    supplies = [
-        s
-        for s in laid_out(case.facts, case.policy, case.as_of, is_opioid, case.stock).covering
-        if s.start > year
-    ]
-    named = [s for s in supplies if s.prescriber]
+    named = [s for s in case.stock.opioids.covering if s.start > year and s.prescriber]
     if named:
         last = max(named, key=lambda s: (s.start, s.ref))
         others = sorted({s.prescriber for s in named} - {last.prescriber})
@@ -160,15 +153,15 @@ def _papers(make: _Maker) -> list[Element]:
 
 
 def _peg(make: _Maker) -> list[Element]:
-    found = peg_scores(make.case.facts, make.case.as_of)
+    found = make.case.peg
     if not found:
         return [make.unknown(name, "PEG score", RESULTS, FORMS) for name in ("peg", "peg_trend")]
-    when, mean, refs = found[-1]
-    last = make.known("peg", f"{amount(mean)} of 10", when, refs[0])
+    newest = found[-1]
+    last = make.known("peg", newest.words, newest.when, newest.refs[0])
     if len(found) < 2:
         return [last, Element("peg_trend", None, unknown_because="fewer than two scores read")]
-    series = ", ".join(f"{amount(value)} ({day(on)})" for on, value, _ in found[-4:])
-    return [last, make.known("peg_trend", series, when, refs[0])]
+    series = ", ".join(f"{amount(one.mean)} ({day(one.when)})" for one in found)
+    return [last, make.known("peg_trend", series, newest.when, newest.refs[0])]
 
 
 def _pdmp(make: _Maker) -> list[Element]:

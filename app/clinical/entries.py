@@ -11,8 +11,8 @@ from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 
-from app.clinical.gaps.function import ITEMS
 from app.clinical.months import add_months
+from app.clinical.peg import ITEMS
 from app.clinical.records import Record, RecordKind
 from app.clinical.scores import GAD7, ORT_OUD, PHQ2, PHQ9, Tool
 from app.clinical.state import Decision

@@ -57,15 +57,31 @@ class Coverage:
 
 def coverage(supplies: Sequence[Supply], day: int) -> Coverage:
     """Coverage of supplies already laid end to end, cut off at `day`."""
-    spans: list[Span] = []
-    for first, last in sorted((s.first, min(s.last, day)) for s in supplies):
+    spans = merged((s.first, min(s.last, day)) for s in supplies)
+    return Coverage(day, tuple(spans), tuple(_given(supplies)))
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Spans that overlap or adjoin as one, in order; one that ends before it begins covers nothing."""
+    found: list[Span] = []
+    for first, last in sorted(spans):
         if last < first:
             continue
-        if spans and first <= spans[-1][1] + 1:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], last))
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
         else:
-            spans.append((first, last))
-    return Coverage(day, tuple(spans), tuple(_given(supplies)))
+            found.append((first, last))
+    return found
+
+
+def shared(one: Sequence[Span], other: Sequence[Span]) -> list[Span]:
+    """The days in both, where each is in order and its own spans do not overlap."""
+    return [
+        (first, last)
+        for begin, end in one
+        for start, stop in other
+        if (first := max(begin, start)) <= (last := min(end, stop))
+    ]
 
 
 def _given(supplies: Iterable[Supply]) -> list[tuple[int, int]]:

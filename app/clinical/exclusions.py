@@ -45,6 +45,8 @@ def exclusions(facts: Facts, policy: Policy, as_of: date) -> tuple[Exclusion, ..
 def active_problems(facts: Facts, as_of: date, groups: Iterable[str]) -> list[Problem]:
     """Confirmed problems of these groups that began by `as_of` and are not known to have ended, by reference."""
     wanted = frozenset(groups)
+    if wanted.isdisjoint(facts.problem_groups):
+        return []
     return sorted(
         (problem for problem in facts.problems if wanted & problem.groups and is_active(problem, as_of)),
         key=lambda problem: problem.ref,
@@ -86,6 +88,8 @@ def _by_group(kind: str, facts: Facts, as_of: date, groups: set[str]) -> Exclusi
     problems = active_problems(facts, as_of, groups)
     if problems:
         return _exclusion(kind, problems)
+    if groups.isdisjoint(facts.event_elements):
+        return None
     events = sorted(
         (event.when, event.ref)
         for event in facts.events

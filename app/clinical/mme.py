@@ -45,10 +45,10 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     use = _in_use(laid, policy, day)
     reported = reported_only(facts, laid, policy.mme.stale_after_days, as_of)
     counter = Counter(policy, terms, methadone_per_day(use.all, day))
-    parts = [counter.count(s, day) for s in use.dated if is_counted(s)]
-    parts += [_open_ended(counter, s, day) for s in use.undated if is_counted(s)]
-    counted = tuple(part for part in parts if isinstance(part, Contribution))
-    missing = tuple(part for part in parts if isinstance(part, Uncounted))
+    today = [(s, counter.count(s, day)) for s in use.dated if is_counted(s)]
+    today += [(s, _open_ended(counter, s, day)) for s in use.undated if is_counted(s)]
+    counted = tuple(part for _, part in today if isinstance(part, Contribution))
+    missing = tuple(part for _, part in today if isinstance(part, Uncounted))
     missing += tuple(_reported(order) for order in reported)
     outlasting = _may_still_last(laid, day)
     missing += tuple(uncounted(s, "may_still_last", _MAY_STILL_LAST) for s in outlasting if is_counted(s))
@@ -56,7 +56,7 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     apart = _apart(use.all)
     current = _current(counted, missing, apart, whole=whole)
     first = day - policy.ltot.window_days + 1
-    steps = stretches(policy, terms, _lasting(laid, use, day), day - CHART_DAYS + 1, day)
+    steps = stretches(policy, terms, _lasting(laid, use, day), day - CHART_DAYS + 1, day, today)
     in_doubt = not whole or bool(missing or apart) or any(s.start >= first for s in laid.unknown)
     recent = window(steps, first, policy.ltot.window_days, in_doubt=in_doubt)
     return Mme(
@@ -202,6 +202,6 @@ def _flags(laid: Timeline, use: _Use, counted: Sequence[Contribution], facts: Fa
         flags.add("outside")
     if any("legacy factor" in part.note for part in counted):
         flags.add("legacy_factor")
-    if any(o.reported and o.drug.is_opioid and o.status == "active" for o in facts.orders):
+    if any(o.reported and o.status == "active" for o in facts.opioid_orders):
         flags.add("reported_opioid")
     return tuple(sorted(flags))

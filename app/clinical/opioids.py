@@ -48,22 +48,22 @@ def reported_only(facts: Facts, laid: Timeline, within_days: int, as_of: date) -
     prescribed within half a year is left aside, and each ingredient is named once.
     """
     day = as_of.toordinal()
+    told = [order for order in facts.opioid_orders if order.reported and not order.do_not_perform]
+    if not told:
+        return ()
     explained = {
         supply.drug.ingredient
         for supply in (*laid.covering, *laid.unknown)
         if supply.start > day - _EXPLAINS_DAYS or supply.covers(day)
     }
     found: dict[str, Order] = {}
-    for order in sorted(facts.orders, key=lambda o: o.ref):
-        told = order.start or order.authored
+    for order in sorted(told, key=lambda o: o.ref):
+        begun = order.start or order.authored
         if (
-            order.reported
-            and order.drug.is_opioid
-            and order.drug.category not in _NEVER
+            order.drug.category not in _NEVER
             and order.status in _TAKEN
-            and not order.do_not_perform
             and order.drug.ingredient not in explained
-            and (told is None or day - within_days < told.toordinal() <= day)
+            and (begun is None or day - within_days < begun.toordinal() <= day)
             and (order.end is None or order.end >= as_of)
         ):
             found.setdefault(order.drug.ingredient or order.drug.name, order)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
+from app.clinical.episodes import Span, merged, shared
 from app.clinical.evaluation import Evidence
 from app.clinical.policy import Policy
 from app.clinical.supply import Supply, supplies
@@ -15,6 +17,7 @@ from fhir_mappings.facts import DrugFact, Facts, Order
 
 SEDATIVES = ("benzodiazepine", "z_drug", "barbiturate", "carisoprodol", "meprobamate", "oxybate")
 LESS_SEDATING = ("gabapentinoid", "muscle_relaxant", "orexin_antagonist_hypnotic", "other_hypnotic")
+_OPIOID = "opioid"
 _NOT_TAKEN_AT_HOME = frozenset({"injectable", "antidiarrhoeal"})
 _IN_USE = frozenset({"active", "unknown", "on-hold", ""})
 
@@ -57,119 +60,108 @@ class Overlap:
         return Evidence(self.kind, self.text, self.refs, self.last)
 
 
-def sedating_class(drug: DrugFact) -> str | None:
-    """The class a drug is listed under; carisoprodol apart from the other muscle relaxants."""
-    if drug.ingredient == "carisoprodol":
-        return "carisoprodol"
-    return next((kind for kind in (*SEDATIVES, *LESS_SEDATING) if kind in drug.classes), None)
-
-
-def taken_opioid(drug: DrugFact) -> bool:
-    """Any opioid taken at home, whatever it is for."""
-    return drug.is_opioid and drug.category not in _NOT_TAKEN_AT_HOME
-
-
 def whole_stock(facts: Facts, policy: Policy, as_of: date) -> Timeline:
     """Every tracked drug of the chart laid out once; rules take from it what concerns them."""
-    return laid_out(facts, policy, as_of, lambda drug: bool(drug.classes))
-
-
-def laid_out(
-    facts: Facts,
-    policy: Policy,
-    as_of: date,
-    wanted: Callable[[DrugFact], bool],
-    stock: Timeline | None = None,
-) -> Timeline:
-    """The supplies of the wanted drugs, early fills laid end to end; taken from `stock` where that is at hand."""
-    if stock is not None:
-        return stock.only(wanted)
-    return lay_out(supplies(facts, wanted, as_of.toordinal()), policy.ltot.carry_cap_days)
+    found = supplies(facts, lambda drug: bool(drug.classes), as_of.toordinal())
+    return lay_out(found, policy.ltot.carry_cap_days)
 
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """How one group of drugs is in use: on known days, open-ended, or perhaps ended long ago."""
+    """How one group of drugs is in use: on known days of the window, open-ended, or perhaps ended long ago."""
 
-    days: frozenset[int]
-    known: tuple[Supply, ...]
-    open: tuple[Supply, ...]
-    stale: tuple[Supply, ...]
-    reported: tuple[Order, ...]
+    spans: tuple[Span, ...] = ()
+    known: tuple[Supply, ...] = ()
+    open: tuple[Supply, ...] = ()
+    stale: tuple[Supply, ...] = ()
+    reported: tuple[Order, ...] = ()
 
     @property
     def present(self) -> bool:
-        return bool(self.days or self.open or self.reported)
+        return bool(self.spans or self.open or self.reported)
 
 
-def _use(
-    facts: Facts,
-    policy: Policy,
-    stock: Timeline,
-    as_of: date,
-    days: range,
-    wanted: Callable[[DrugFact], bool],
-) -> _Use:
-    timeline = stock.only(wanted)
-    undated = [s for s in timeline.unknown if not s.filled and s.status in _IN_USE]
-    oldest = as_of.toordinal() - policy.mme.stale_after_days
-    reported = tuple(o for o in facts.orders if o.reported and o.status in {"active", ""} and wanted(o.drug))
+def _groups(drug: DrugFact) -> tuple[str, ...]:
+    """What a drug is here: an opioid taken at home, whatever it is for, a sedating drug, or both in one product.
+
+    Carisoprodol is listed apart from the other muscle relaxants.
+    """
+    return _groups_of(drug.classes, drug.category, drug.ingredient == "carisoprodol")
+
+
+@lru_cache(maxsize=1024)
+def _groups_of(classes: frozenset[str], category: str, carisoprodol: bool) -> tuple[str, ...]:
+    opioid = (_OPIOID,) if "opioid" in classes and category not in _NOT_TAKEN_AT_HOME else ()
+    if carisoprodol:
+        return (*opioid, "carisoprodol")
+    return (*opioid, *[kind for kind in (*SEDATIVES, *LESS_SEDATING) if kind in classes][:1])
+
+
+def _uses(facts: Facts, policy: Policy, stock: Timeline, window: Span) -> dict[str, _Use]:
+    """The use of each group of which the chart names a drug."""
+    supplied: dict[str, list[Supply]] = {}
+    for supply in (*stock.covering, *stock.unknown):
+        for group in _groups(supply.drug):
+            supplied.setdefault(group, []).append(supply)
+    reported: dict[str, list[Order]] = {}
+    for order in facts.orders:
+        if order.reported and order.status in {"active", ""}:
+            for group in _groups(order.drug):
+                reported.setdefault(group, []).append(order)
+    oldest = window[1] - policy.mme.stale_after_days
+    return {
+        group: _use(supplied.get(group, []), reported.get(group, []), window, oldest)
+        for group in supplied | reported
+    }
+
+
+def _use(found: Sequence[Supply], reported: Sequence[Order], window: Span, oldest: int) -> _Use:
+    first, last = window
+    lasting = [s for s in found if s.days is not None and s.first <= last and s.last >= first]
+    known = tuple(lasting) if first <= last else ()
+    undated = [s for s in found if s.days is None and not s.filled and s.status in _IN_USE]
     return _Use(
-        days=_days(timeline.covering, days),
-        known=tuple(s for s in timeline.covering if _days([s], days)),
+        spans=tuple(shared(merged((s.first, s.last) for s in known), [window])),
+        known=known,
         open=tuple(s for s in undated if s.start > oldest),
         stale=tuple(s for s in undated if s.start <= oldest),
-        reported=reported,
+        reported=tuple(reported),
     )
 
 
 def overlaps(facts: Facts, policy: Policy, as_of: date, stock: Timeline | None = None) -> tuple[Overlap, ...]:
     """Every class of sedating drug in supply together with an opioid within the policy's look-back."""
-    window = policy.number("G14", "lookback_days")
-    days = range(as_of.toordinal() - window + 1, as_of.toordinal() + 1)
-    stock = stock or whole_stock(facts, policy, as_of)
-    opioid = _use(facts, policy, stock, as_of, days, taken_opioid)
-    if not opioid.present and not opioid.stale:
+    days = policy.number("G14", "lookback_days")
+    window = (as_of.toordinal() - days + 1, as_of.toordinal())
+    uses = _uses(facts, policy, stock or whole_stock(facts, policy, as_of), window)
+    opioid = uses.get(_OPIOID)
+    if opioid is None or not (opioid.present or opioid.stale):
         return ()
-    found: list[Overlap] = []
-    for kind in (*SEDATIVES, *LESS_SEDATING):
-        drug = _use(facts, policy, stock, as_of, days, lambda drug, kind=kind: sedating_class(drug) == kind)
-        one = _overlap(kind, opioid, drug, days)
-        found += [one] if one is not None else []
-    return tuple(found)
+    found = (
+        _overlap(kind, opioid, uses[kind], window) for kind in (*SEDATIVES, *LESS_SEDATING) if kind in uses
+    )
+    return tuple(one for one in found if one is not None)
 
 
-def _overlap(kind: str, opioid: _Use, drug: _Use, days: range) -> Overlap | None:
-    together = sorted(drug.days & opioid.days)
+def _overlap(kind: str, opioid: _Use, drug: _Use, window: Span) -> Overlap | None:
+    together = shared(drug.spans, opioid.spans)
     undated, opioid_undated = bool(drug.open or drug.reported), bool(opioid.open or opioid.reported)
     may = (undated and opioid.present) or (drug.present and opioid_undated)
     doubtful = bool(drug.stale) or (drug.present and bool(opioid.stale))
     if not together and not may and not doubtful:
         return None
-    part = [s for s in drug.known if not together or _days([s], days) & opioid.days]
+    part = [s for s in drug.known if not together or shared([(s.first, s.last)], opioid.spans)]
     sources = (*part, *drug.open, *drug.stale)
+    drugs = [item.drug for item in (*sources, *drug.reported)]
     return Overlap(
         kind=kind,
-        drugs=tuple(
-            sorted(
-                {
-                    d.ingredient or d.name
-                    for d in (*(s.drug for s in sources), *(o.drug for o in drug.reported))
-                }
-            )
-        ),
-        days=len(together) if together else None,
-        window_days=len(days),
-        first=date.fromordinal(together[0]) if together else None,
-        last=date.fromordinal(together[-1]) if together else None,
+        drugs=tuple(sorted({one.ingredient or one.name for one in drugs})),
+        days=sum(last - first + 1 for first, last in together) or None,
+        window_days=window[1] - window[0] + 1,
+        first=date.fromordinal(together[0][0]) if together else None,
+        last=date.fromordinal(together[-1][1]) if together else None,
         refs=tuple(sorted({s.ref for s in sources} | {order.ref for order in drug.reported})),
-        now=bool(together and together[-1] == days.stop - 1) or may,
+        now=bool(together and together[-1][1] == window[1]) or may,
         doubtful=doubtful,
         outside=any(s.outside for s in sources),
-    )
-
-
-def _days(found: Iterable[Supply], days: range) -> frozenset[int]:
-    return frozenset(
-        day for s in found for day in range(max(s.first, days.start), min(s.last, days.stop - 1) + 1)
     )

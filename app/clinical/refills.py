@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from app.clinical.opioids import counts_for_therapy, is_opioid
-from app.clinical.overlaps import laid_out
+from app.clinical.opioids import counts_for_therapy
 from app.clinical.policy import Policy
-from app.clinical.supply import Supply
 from app.clinical.timeline import Timeline
 from app.clinical.words import counted
 from fhir_mappings.facts import Facts
@@ -24,19 +22,16 @@ class EarlyFill:
     days_early: int
 
 
-def early_fills(
-    facts: Facts, policy: Policy, as_of: date, stock: Timeline | None = None
-) -> tuple[EarlyFill, ...]:
+def early_fills(opioids: Timeline, policy: Policy, as_of: date) -> tuple[EarlyFill, ...]:
     """Dispensed opioid fills early by the policy's days or more within its window, oldest first.
 
     Only fills count: an order says nothing of when it was picked up.  The stock carried over is taken into account.
     """
     start = as_of.toordinal() - policy.number("G21", "within_days") + 1
     least = policy.number("G21", "early_days")
-    timeline = laid_out(facts, policy, as_of, is_opioid, stock)
     return tuple(
         EarlyFill(s.ref, s.drug.name, date.fromordinal(s.start), s.first - s.start)
-        for s in timeline.covering
+        for s in opioids.covering
         if s.filled and s.start >= start and s.first - s.start >= least and counts_for_therapy(s)
     )
 
@@ -53,9 +48,7 @@ class ManyPrescribers:
     refs: tuple[str, ...]
 
 
-def many_prescribers(
-    facts: Facts, policy: Policy, as_of: date, stock: Timeline | None = None
-) -> ManyPrescribers:
+def many_prescribers(facts: Facts, opioids: Timeline, policy: Policy, as_of: date) -> ManyPrescribers:
     """Prescribers and pharmacies of opioids.  Source: CMS Overutilization Monitoring (both at their limits)."""
     numbers = policy.gaps["G23"].numbers
     start = as_of - timedelta(days=numbers["within_days"] - 1)
@@ -68,9 +61,7 @@ def many_prescribers(
         and start <= fill.when <= as_of
         and fill.status != "entered-in-error"
     ]
-    supplies: list[Supply] = [
-        s for s in laid_out(facts, policy, as_of, is_opioid, stock).covering if s.start >= start.toordinal()
-    ]
+    supplies = [s for s in opioids.covering if s.start >= start.toordinal()]
     prescribers = tuple(sorted({s.prescriber for s in supplies if s.prescriber}))
     pharmacies = tuple(sorted({fill.pharmacy for fill in fills if fill.pharmacy}))
     outside = tuple(

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from app.clinical.evaluation import Mme, Risk
 from app.clinical.exclusions import active_problems, began
 from app.clinical.months import add_months
-from app.clinical.overlaps import Overlap
+from app.clinical.overlaps import Overlap, whole_stock
 from app.clinical.policy import Policy
 from app.clinical.records import Record, RecordKind
 from app.clinical.refills import early_fills, many_prescribers
@@ -48,7 +48,8 @@ def risk(
 ) -> Risk:
     """The tier with every reason.  A tier confirmed by a clinician within its interval goes before the computed one."""
     since = add_months(as_of, -12)
-    judged = urine if urine is not None else analytes(facts, policy, as_of)
+    stock = stock or whole_stock(facts, policy, as_of)
+    judged = urine if urine is not None else analytes(facts, policy, as_of, stock)
     tests = [one for one in judged if one.unexpected and one.when > since]
     high = [
         *_dose(mme, policy, high=True),
@@ -56,7 +57,7 @@ def risk(
         *_high_conditions(facts, as_of),
         *_ort(facts, as_of, "high"),
         *(f"{said}, with an unexpected urine drug test" for said in _ort_oud(facts, as_of) if tests),
-        *_refill_pattern(facts, policy, as_of, stock),
+        *_refill_pattern(facts, policy, as_of, stock.opioids),
     ]
     moderate = [
         *_dose(mme, policy, high=False),
@@ -168,13 +169,13 @@ def _unexpected(tests: Sequence[Analyte]) -> list[str]:
     return [f"unexpected urine drug test on {day(max(one.when for one in tests))}"] if tests else []
 
 
-def _refill_pattern(facts: Facts, policy: Policy, as_of: date, stock: Timeline | None) -> list[str]:
-    early = early_fills(facts, policy, as_of, stock)
+def _refill_pattern(facts: Facts, policy: Policy, as_of: date, opioids: Timeline) -> list[str]:
+    early = early_fills(opioids, policy, as_of)
     found: list[str] = []
     if len(early) >= policy.number("G21", "pattern"):
         within = policy.number("G21", "within_days")
         found.append(f"{counted(len(early), 'early fill')} in {within} days")
-    many = many_prescribers(facts, policy, as_of, stock)
+    many = many_prescribers(facts, opioids, policy, as_of)
     if many.both:
         found.append(many.text)
     return found
@@ -188,10 +189,10 @@ def _missing(facts: Facts, mme: Mme, as_of: date) -> list[str]:
     if mme.current is None or not mme.complete:
         found.append("MME")
     checked = any("pdmp_review" in e.elements and e.done and e.when and e.when <= as_of for e in facts.events)
-    checked = checked or any("pdmp_review" in r.elements and r.valid and r.when for r in facts.results)
-    if not checked:
+    results = facts.results_by_element
+    if not checked and not any(r.valid and r.when for r in results.get("pdmp_review", ())):
         found.append("PDMP check")
-    if not any(is_result(r) and r.when and r.when <= as_of for r in facts.results):
+    if not any(is_result(r) and r.when and r.when <= as_of for r in results.get("udt", ())):
         found.append("urine drug test")
     if not facts.source("Condition").complete:
         found.append("problems")

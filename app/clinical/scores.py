@@ -6,13 +6,15 @@ validation paper, whose cut-off is from memory.  Bands of PHQ-9 and GAD-7 from t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from itertools import chain, groupby
+from typing import NamedTuple
 
 from app.clinical.words import amount
-from fhir_mappings.facts import Facts
+from fhir_mappings.facts import Facts, Result, by_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,10 @@ class Tool:
     total: str
     highest: int
     items: tuple[str, ...] = ()
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        return (self.total, *self.items)
 
 
 PHQ9 = Tool("PHQ-9", "phq9_total", 27, tuple(f"phq9_item{n}" for n in range(1, 10)))
@@ -37,8 +43,7 @@ AUDIT = Tool("AUDIT", "audit_total", 40)
 DAST10 = Tool("DAST-10", "dast10_total", 10)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Score:
+class Score(NamedTuple):
     """One total on one day.  refs: the observations it comes from."""
 
     when: date
@@ -56,29 +61,56 @@ class Score:
 
 def scores(facts: Facts, tool: Tool, as_of: date) -> list[Score]:
     """All valid totals up to `as_of`, oldest first: as recorded, or summed when every item of one day is there."""
-    found: dict[date, Score] = {}
-    items: dict[date, dict[str, tuple[Fraction, str]]] = {}
-    wanted = {tool.total, *tool.items}
-    mine = [result for result in facts.results if not wanted.isdisjoint(result.elements)]
-    for result in sorted(mine, key=lambda r: (r.ref, sorted(r.elements))):
-        if not result.valid or result.value is None or result.when is None or result.when > as_of:
-            continue
-        for item in set(tool.items) & result.elements:
-            items.setdefault(result.when, {})[item] = (result.value, result.ref)
-        if tool.total in result.elements and 0 <= result.value <= tool.highest:
-            found[result.when] = Score(result.when, result.value, tool.name, tool.highest, (result.ref,))
-    for when, answers in items.items():
-        if when not in found and tool.items and len(answers) == len(tool.items):
-            total = sum((value for value, _ in answers.values()), Fraction(0))
-            refs = tuple(sorted({ref for _, ref in answers.values()}))
-            found[when] = Score(when, total, tool.name, tool.highest, refs)
-    return [found[when] for when in sorted(found)]
+    return list(_newest_first(facts, tool, as_of))[::-1]
 
 
 def newest_score(facts: Facts, tools: Iterable[Tool], as_of: date) -> Score | None:
     """The newest score of any of these tools."""
-    every = [score for tool in tools for score in scores(facts, tool, as_of)[-1:]]
-    return max(every, default=None)
+    found = [_newest(facts, tool, as_of) for tool in tools]
+    return max([score for score in found if score is not None], default=None)
+
+
+def _newest(facts: Facts, tool: Tool, as_of: date) -> Score | None:
+    if facts.results_by_element.keys().isdisjoint(tool.elements):
+        return None
+    return next(_newest_first(facts, tool, as_of), None)
+
+
+def by_day(facts: Facts, elements: Sequence[str], as_of: date) -> Iterator[tuple[date, list[Result]]]:
+    """Valid numbers of these elements up to `as_of`: the newest day first, by reference within a day."""
+    found = [facts.results_by_element[one] for one in elements if one in facts.results_by_element]
+    rows = found[0] if len(found) == 1 else sorted(chain.from_iterable(found), key=by_date)
+    usable = (
+        result
+        for result in reversed(rows)
+        if result.valid and result.value is not None and result.when and result.when <= as_of
+    )
+    for when, results in groupby(usable, key=lambda result: result.when or as_of):
+        yield when, list(results)[::-1]
+
+
+def _newest_first(facts: Facts, tool: Tool, as_of: date) -> Iterator[Score]:
+    for when, results in by_day(facts, tool.elements, as_of):
+        score = _score(tool, when, results)
+        if score is not None:
+            yield score
+
+
+def _score(tool: Tool, when: date, results: Iterable[Result]) -> Score | None:
+    """The score of one day; of several totals or answers the one that is last by reference counts."""
+    score: Score | None = None
+    answers: dict[str, tuple[Fraction, str]] = {}
+    for result in sorted(results, key=lambda r: (r.ref, sorted(r.elements))):
+        value = result.value or Fraction(0)
+        if tool.total in result.elements and 0 <= value <= tool.highest:
+            score = Score(when, value, tool.name, tool.highest, (result.ref,))
+        for item in result.elements.intersection(tool.items):
+            answers[item] = (value, result.ref)
+    if score is None and tool.items and len(answers) == len(tool.items):
+        total = sum((value for value, _ in answers.values()), Fraction(0))
+        refs = tuple(sorted({ref for _, ref in answers.values()}))
+        score = Score(when, total, tool.name, tool.highest, refs)
+    return score
 
 
 _ORT_POINTS: Mapping[str, tuple[int, int]] = {

@@ -7,9 +7,10 @@ because intervals are added and compared far more often than they are shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
+from operator import attrgetter
+from typing import NamedTuple
 
 from fhir_mappings.facts import DrugFact, Facts, Fill, Order, Sig
 
@@ -26,9 +27,8 @@ _COUNTED_FILLS = frozenset({"completed", "in-progress", "unknown", ""})
 _ENDED = frozenset({"stopped", "ended"})
 
 
-@dataclass(frozen=True, slots=True)
-class Supply:
-    """What one order or fill supplies.
+class Supply(NamedTuple):
+    """What one order or fill supplies.  A tuple, as a chart has many: a frozen dataclass takes far longer to make.
 
     start: first day as written.  days: number of days, None when the chart does not tell.  first, last: the days it
     covers after early refills were laid end to end (equal to start and its end until then).
@@ -44,7 +44,6 @@ class Supply:
     first: int
     last: int
     sigs: tuple[Sig, ...]
-    sig_text: str
     quantity: Fraction | None
     quantity_unit: str
     recorded_days: Fraction | None
@@ -66,6 +65,9 @@ class Supply:
 
     def covers(self, day: int) -> bool:
         return self.days is not None and self.first <= day <= self.last
+
+
+BY_START = attrgetter("start", "ref")
 
 
 def is_patch(drug: DrugFact) -> bool:
@@ -92,7 +94,7 @@ def supplies(facts: Facts, wanted: Callable[[DrugFact], bool], as_of: int) -> li
     linked = set(links.values())
     found = [_of_fill(fill, by_ref.get(links.get(fill.ref, ""))) for fill in fills]
     found += [_of_order(order, as_of) for order in orders if order.ref not in linked]
-    return sorted((s for s in found if s.start <= as_of), key=lambda s: (s.start, s.ref))
+    return sorted((s for s in found if s.start <= as_of), key=BY_START)
 
 
 def prescribed(order: Order) -> bool:
@@ -118,9 +120,11 @@ def _same_drug(one: DrugFact, other: DrugFact) -> bool:
 
 def _without_repeats(orders: Iterable[Order]) -> list[Order]:
     """Some EHRs send one prescription twice (as original-order and order): alike in everything, it counts once."""
-    same_day: dict[tuple[str | None, date | None], list[Order]] = {}
+    same_day: dict[tuple[str | None, str, date | None], list[Order]] = {}
     for order in orders:
-        same_day.setdefault((order.drug.ingredient, order.start), []).append(order)
+        drug = order.drug
+        name = drug.name if drug.strength is None else ""
+        same_day.setdefault((drug.ingredient, name, order.start), []).append(order)
     kept: list[Order] = []
     for group in same_day.values():
         kept += group if len(group) == 1 else _distinct(group)
@@ -132,8 +136,8 @@ def _distinct(orders: Iterable[Order]) -> Iterable[Order]:
     for order in sorted(orders, key=lambda o: (o.intent != "order", o.ref)):
         drug = order.drug
         key = (
-            drug.strength, drug.release, drug.name if drug.strength is None else "", order.quantity,
-            order.supply_days, order.sigs, order.sig_text, order.prescriber, order.status,
+            drug.strength, drug.release, order.quantity, order.supply_days, order.sigs, order.sig_text,
+            order.prescriber, order.status,
         )  # fmt: skip
         seen.setdefault(key, order)
     return seen.values()
@@ -210,7 +214,6 @@ def _of_fill(fill: Fill, order: Order | None) -> Supply:
         first=start,
         last=start + (days or 0) - 1,
         sigs=sigs,
-        sig_text=order.sig_text if order else "",
         quantity=quantity,
         quantity_unit=fill.quantity_unit,
         recorded_days=recorded,
@@ -251,7 +254,6 @@ def _of_order(order: Order, as_of: int) -> Supply:
         first=start,
         last=last,
         sigs=order.sigs,
-        sig_text=order.sig_text,
         quantity=order.quantity,
         quantity_unit=order.quantity_unit,
         recorded_days=order.supply_days,
@@ -288,7 +290,7 @@ def _days(
     drug: DrugFact, recorded: Fraction | None, quantity: Fraction | None, unit: str, sigs: Sequence[Sig]
 ) -> int | None:
     """Days' supply: recorded, else the shortest the quantity can last, else the length of a written course."""
-    if recorded is not None and 1 <= recorded <= LONGEST_SUPPLY:
+    if recorded is not None and _between(1, recorded, LONGEST_SUPPLY):
         return int(recorded)
     if any(sig.sequence_day is not None for sig in sigs):
         return _course_days(drug, quantity, unit, sigs)
@@ -297,9 +299,14 @@ def _days(
     lasting = (
         _patch_days(drug, quantity, sigs) if is_patch(drug) else _quantity_days(drug, quantity, unit, sigs)
     )
-    if lasting is None or not 1 <= lasting <= LONGEST_SUPPLY:
+    if lasting is None or not _between(1, lasting, LONGEST_SUPPLY):
         return None
     return int(lasting)
+
+
+def _between(least: int, number: Fraction, most: int) -> bool:
+    """Exact, on whole numbers: comparing fractions takes many times as long."""
+    return least * number.denominator <= number.numerator <= most * number.denominator
 
 
 def _course_days(drug: DrugFact, quantity: Fraction | None, unit: str, sigs: Sequence[Sig]) -> int | None:
@@ -377,4 +384,4 @@ def moved(supply: Supply, first: int, last: int) -> Supply:
     """The same supply on other days."""
     if (first, last) == (supply.first, supply.last):
         return supply
-    return replace(supply, first=first, last=last)
+    return supply._replace(first=first, last=last)

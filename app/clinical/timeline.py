@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
 
-from app.clinical.supply import Supply, moved
-from fhir_mappings.facts import DrugFact
+from app.clinical.supply import BY_START, Supply, moved
+
+_BY_FIRST = attrgetter("first", "ref")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Timeline:
     """Supplies on the days they really cover.
 
@@ -21,20 +24,21 @@ class Timeline:
     unknown: tuple[Supply, ...]
     replaced: tuple[Supply, ...] = ()
 
-    def only(self, wanted: Callable[[DrugFact], bool]) -> Timeline:
-        """The part that concerns the wanted drugs: each ingredient and release is laid out for itself."""
-        return Timeline(
-            tuple(s for s in self.covering if wanted(s.drug)),
-            tuple(s for s in self.unknown if wanted(s.drug)),
-            tuple(s for s in self.replaced if wanted(s.drug)),
-        )
+    @cached_property
+    def opioids(self) -> Timeline:
+        """The part that concerns opioids: each ingredient and release is laid out for itself."""
+        return Timeline(_opioids(self.covering), _opioids(self.unknown), _opioids(self.replaced))
+
+
+def _opioids(found: Sequence[Supply]) -> tuple[Supply, ...]:
+    return tuple([supply for supply in found if supply.drug.is_opioid])
 
 
 def lay_out(supplies: Iterable[Supply], carry_cap: int) -> Timeline:
     """Lay supplies end to end per ingredient and release form.  carry_cap: most days carried over."""
     groups: dict[tuple[str, str], list[Supply]] = {}
     unknown: list[Supply] = []
-    for supply in supplies:
+    for supply in sorted(supplies, key=BY_START):
         if supply.days is None:
             unknown.append(supply)
         else:
@@ -43,14 +47,14 @@ def lay_out(supplies: Iterable[Supply], carry_cap: int) -> Timeline:
     covering: list[Supply] = []
     replaced: list[Supply] = []
     for group in groups.values():
-        laid, ended = _lay_group(sorted(group, key=lambda s: (s.start, s.ref)), carry_cap)
+        laid, ended = _lay_group(group, carry_cap)
         covering += laid
         replaced += ended
     covering = [supply for supply in covering if supply.last >= supply.first]
     return Timeline(
-        tuple(sorted(covering, key=lambda s: (s.first, s.ref))),
-        tuple(sorted(unknown, key=lambda s: (s.start, s.ref))),
-        tuple(sorted(replaced, key=lambda s: (s.start, s.ref))),
+        tuple(sorted(covering, key=_BY_FIRST)),
+        tuple(unknown),
+        tuple(sorted(replaced, key=BY_START)),
     )
 
 
@@ -90,12 +94,13 @@ def _names(later: Supply, earlier: Supply) -> bool:
 
 def _lay_group(group: Sequence[Supply], carry_cap: int) -> tuple[list[Supply], list[Supply]]:
     laid: list[Supply] = []
+    lasting: list[int] = []
     unsaid: list[Supply] = []
     for supply in group:
         first = supply.start
-        for position, earlier in enumerate(laid):
-            if earlier.last < supply.start:
-                continue
+        lasting = [position for position in lasting if laid[position].last >= supply.start]
+        for position in lasting:
+            earlier = laid[position]
             relation = _relation(earlier, supply)
             if relation in {"replaces", "presumably replaces"}:
                 laid[position] = moved(earlier, earlier.first, supply.start - 1)
@@ -103,6 +108,7 @@ def _lay_group(group: Sequence[Supply], carry_cap: int) -> tuple[list[Supply], l
                     unsaid.append(earlier)
             elif relation == "refill":
                 first = max(first, earlier.last + 1)
+        lasting.append(len(laid))
         laid.append(moved(supply, first, _last_day(supply, first, carry_cap)))
     return laid, unsaid
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
+from operator import attrgetter
+from typing import NamedTuple
 
-from app.clinical.overlaps import laid_out, taken_opioid
+from app.clinical.overlaps import whole_stock
 from app.clinical.policy import Policy
 from app.clinical.timeline import Timeline
 from app.clinical.words import day, joined
@@ -101,9 +104,9 @@ _BY_GROUP = {
     "phencyclidine": _assay("", ""),
     "xylazine": _assay("", ""),
 }
-_NO_RESULT = frozenset(
-    {"type:cutoff_not_a_result", "type:list_of_tested_drugs", "type:method_name", "type:panel"}
-)
+_NOT_MEASURED = frozenset({"type:cutoff_not_a_result", "type:list_of_tested_drugs", "type:method_name"})
+_NO_RESULT = _NOT_MEASURED | {"type:panel"}
+_METHOD = re.compile(r" \[| Ur\b|, urine| in urine", re.IGNORECASE)
 _NEGATIVE = re.compile(
     r"^\s*(?:neg|not det|none det|no[nt]e? detected|absent|undetect|nd\b|<)", re.IGNORECASE
 )
@@ -112,8 +115,7 @@ _INVALID = re.compile(r"invalid|adulterat|dilut|substitut|unsuitable|reject", re
 _POSITIVE_CODES, _NEGATIVE_CODES = frozenset({"POS", "DET"}), frozenset({"NEG", "ND"})
 
 
-@dataclass(frozen=True, slots=True)
-class Analyte:
+class Analyte(NamedTuple):
     """One analyte of one specimen, judged.
 
     definitive: by a confirmatory method.  drugs: those in supply that the outcome is about.
@@ -129,103 +131,120 @@ class Analyte:
 
     @property
     def unexpected(self) -> bool:
-        return self.outcome in {Outcome.UNEXPECTED_POSITIVE, Outcome.UNEXPECTED_NEGATIVE}
+        return self.outcome is Outcome.UNEXPECTED_POSITIVE or self.outcome is Outcome.UNEXPECTED_NEGATIVE
+
+    @property
+    def missing(self) -> bool:
+        """Not detected although in supply, for whatever reason."""
+        return self.outcome is Outcome.UNEXPECTED_NEGATIVE or self.outcome is Outcome.ASSAY_MAY_MISS
 
 
 def is_result(result: Result) -> bool:
     """A urine drug test result that counts: valid, dated, and no mere cutoff or list of what was tested."""
-    return "udt" in result.elements and result.valid and not (_NO_RESULT - {"type:panel"}) & result.elements
+    return "udt" in result.elements and result.valid and _NOT_MEASURED.isdisjoint(result.elements)
 
 
 def analytes(facts: Facts, policy: Policy, as_of: date, stock: Timeline | None = None) -> tuple[Analyte, ...]:
     """Every analyte with a date up to `as_of`, oldest first; analytes no rule knows are left out."""
+    results = [
+        r for r in facts.results_by_element.get("udt", ()) if r.when and r.when <= as_of and is_result(r)
+    ]
+    words = {name: (_short(name), _assay_named(name)) for name in {result.display for result in results}}
+    drugs = _Drugs(facts, stock or whole_stock(facts, policy, as_of), policy)
     found: list[Analyte] = []
-    supplied: dict[date, tuple[DrugFact, ...]] = {}
-    laid = laid_out(facts, policy, as_of, _wanted, stock)
-    for result in facts.results:
-        assay = _assay_of(result)
-        if assay is None or result.when is None or result.when > as_of or not is_result(result):
-            continue
-        if result.when not in supplied:
-            supplied[result.when] = drugs_before(facts, laid, policy, result.when)
-        found.append(_judged(result, assay, result.when, supplied[result.when]))
-    settled = [_seen_elsewhere(one, found) for one in found]
-    return tuple(sorted(settled, key=lambda one: (one.when, one.name, one.ref)))
+    for result in results:
+        name, assay = words[result.display]
+        by_group = _BY_GROUP.get(_group(result.elements))
+        if by_group is not None and _NO_RESULT.isdisjoint(result.elements):
+            found.append(_judged(result, result.when or as_of, name, assay or by_group, drugs))
+    return tuple(sorted(_seen_elsewhere(found), key=attrgetter("when", "name", "ref")))
 
 
-def _seen_elsewhere(one: Analyte, found: Sequence[Analyte]) -> Analyte:
+def _seen_elsewhere(found: list[Analyte]) -> list[Analyte]:
     """A drug that another assay of the same day detected is not missing."""
-    if one.outcome not in {Outcome.UNEXPECTED_NEGATIVE, Outcome.ASSAY_MAY_MISS}:
-        return one
-    seen = {
-        drug
-        for other in found
-        if other.when == one.when and other.outcome is Outcome.EXPECTED_POSITIVE
-        for drug in other.drugs
-    }
-    if not set(one.drugs) <= seen:
-        return one
+    seen: dict[date, set[str]] = {}
+    for one in found:
+        if one.outcome is Outcome.EXPECTED_POSITIVE:
+            seen.setdefault(one.when, set()).update(one.drugs)
+    return [
+        _found_after_all(one) if one.missing and seen.get(one.when, set()).issuperset(one.drugs) else one
+        for one in found
+    ]
+
+
+def _found_after_all(one: Analyte) -> Analyte:
     text = f"{one.text}; {joined(one.drugs)} detected by another assay of the same day"
-    return replace(one, outcome=Outcome.EXPECTED_NEGATIVE, text=text)
+    return one._replace(outcome=Outcome.EXPECTED_NEGATIVE, text=text)
 
 
-def _wanted(drug: DrugFact) -> bool:
-    return taken_opioid(drug) or bool(drug.classes)
+class _Drugs:
+    """The drugs in supply before a day; looked up once for each day of which a result can be read."""
+
+    def __init__(self, facts: Facts, laid: Timeline, policy: Policy) -> None:
+        self._facts, self._laid = facts, laid
+        self._days = policy.number("G04", "covered_days_before")
+        self._known: dict[date, tuple[DrugFact, ...]] = {}
+
+    def before(self, collected: date) -> tuple[DrugFact, ...]:
+        """Drugs in supply on any of the days before collection that the policy looks at, by name."""
+        if collected not in self._known:
+            found = self._supplied(collected.toordinal())
+            self._known[collected] = tuple(sorted(found, key=lambda drug: (drug.ingredient or "", drug.name)))
+        return self._known[collected]
+
+    def _supplied(self, day: int) -> list[DrugFact]:
+        found = [s.drug for s in self._laid.covering if s.first < day and s.last >= day - self._days]
+        found += [
+            s.drug for s in self._laid.unknown if s.start < day and s.status in {"active", "unknown", ""}
+        ]
+        at_home = (o for o in self._facts.orders if o.reported and o.status in {"active", ""})
+        return [*found, *(order.drug for order in at_home if order.drug.classes)]
 
 
-def drugs_before(facts: Facts, laid: Timeline, policy: Policy, collected: date) -> tuple[DrugFact, ...]:
-    """Drugs in supply on any of the days before collection that the policy looks at, by name."""
-    end = collected.toordinal() - 1
-    start = collected.toordinal() - policy.number("G04", "covered_days_before")
-    drugs = {s.drug for s in laid.covering if s.first <= end and s.last >= start}
-    drugs |= {s.drug for s in laid.unknown if s.start <= end and s.status in {"active", "unknown", ""}}
-    drugs |= {o.drug for o in facts.orders if o.reported and o.status in {"active", ""} and _wanted(o.drug)}
-    return tuple(sorted(drugs, key=lambda drug: (drug.ingredient or "", drug.name)))
+@lru_cache(maxsize=1024)
+def _group(elements: frozenset[str]) -> str:
+    """The value set's group of analytes."""
+    return next((e.partition(":")[2] for e in sorted(elements) if e.startswith("udt_result:")), "")
 
 
-def _assay_of(result: Result) -> Assay | None:
-    if _NO_RESULT & result.elements or "udt" not in result.elements:
-        return None
-    group = next((e.partition(":")[2] for e in sorted(result.elements) if e.startswith("udt_result:")), "")
-    if group not in _BY_GROUP:
-        return None
-    name = result.display.lower()
-    return next((assay for word, assay in _BY_NAME.items() if word in name), _BY_GROUP[group])
+def _assay_named(display: str) -> Assay | None:
+    """The assay of an analyte whose name says more than its group."""
+    name = display.lower()
+    return next((assay for word, assay in _BY_NAME.items() if word in name), None)
 
 
-def _judged(result: Result, assay: Assay, when: date, drugs: Sequence[DrugFact]) -> Analyte:
+def _judged(result: Result, when: date, name: str, assay: Assay, drugs: _Drugs) -> Analyte:
     definitive = "method:confirm" in result.elements
-    outcome, about = _outcome(result, assay, drugs, definitive=definitive)
+    outcome, about = _outcome(result, assay, when, drugs, definitive=definitive)
     said = result.text or result.interpretation
     how = "definitive" if definitive else "presumptive"
     why = f" ({joined(about)} in supply)" if about else ""
-    name = _short(result)
     text = f"{name}: {said or 'no result given'}; {how}; {outcome}{why}"
     return Analyte(result.ref, name, when, outcome, definitive, text, about)
 
 
-def _short(result: Result) -> str:
+def _short(display: str) -> str:
     """The analyte without the laboratory's phrase for specimen and method."""
-    name = re.split(r" \[| Ur\b|, urine| in urine", result.display, maxsplit=1, flags=re.IGNORECASE)[
-        0
-    ].strip()
+    name = _METHOD.split(display, maxsplit=1)[0].strip()
     mixed = name != name.capitalize() and name.upper() != name
     return (name.lower() if mixed else name) or "analyte"
 
 
 def _outcome(
-    result: Result, assay: Assay, drugs: Sequence[DrugFact], *, definitive: bool
+    result: Result, assay: Assay, when: date, drugs: _Drugs, *, definitive: bool
 ) -> tuple[Outcome, tuple[str, ...]]:
     """The outcome, and the names of the drugs in supply that it is about."""
+    if not result.text and not result.interpretation:
+        return Outcome.NEEDS_READING, ()
     if _INVALID.search(f"{result.text} {result.interpretation}"):
         return Outcome.INVALID, ()
     detected = _detected(result)
     if detected is None:
         return Outcome.NEEDS_READING, ()
     if detected:
-        explained = _names(drugs, assay.explains)
+        explained = _names(drugs.before(when), assay.explains)
         return (Outcome.EXPECTED_POSITIVE if explained else Outcome.UNEXPECTED_POSITIVE), explained
-    should = [drug for drug in drugs if _matches(drug, assay.detects)]
+    should = [drug for drug in drugs.before(when) if _matches(drug, assay.detects)]
     if not should:
         return Outcome.EXPECTED_NEGATIVE, ()
     seen = should if definitive else [drug for drug in should if not _matches(drug, assay.screen_misses)]
@@ -244,9 +263,11 @@ def _detected(result: Result) -> bool | None:
             votes.add(True)
         else:
             return None
-    codes = set(result.interpretation.upper().split())
-    votes |= {True} if codes & _POSITIVE_CODES else set()
-    votes |= {False} if codes & _NEGATIVE_CODES else set()
+    codes = result.interpretation.upper().split()
+    if not _POSITIVE_CODES.isdisjoint(codes):
+        votes.add(True)
+    if not _NEGATIVE_CODES.isdisjoint(codes):
+        votes.add(False)
     return votes.pop() if len(votes) == 1 else None
 
 

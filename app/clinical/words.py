@@ -36,6 +36,8 @@ def day(value: date) -> str:
 
 def amount(value: Fraction) -> str:
     """Half-up to one decimal, without a trailing zero; an amount above zero is never written as 0."""
+    if value.denominator == 1:
+        return str(value.numerator)
     exact = Decimal(value.numerator) / Decimal(value.denominator)
     shown = exact.quantize(Decimal("0.1"), ROUND_HALF_UP)
     if value > 0 and not shown:
@@ -51,8 +53,10 @@ def counted(number: int, noun: str) -> str:
 def joined(parts: Iterable[str], last: str = "and") -> str:
     """ "a", "a and b", "a, b and c"."""
     items = list(parts)
-    if len(items) < 2:
-        return "".join(items)
+    if len(items) == 1:
+        return items[0]
+    if not items:
+        return ""
     return f"{', '.join(items[:-1])} {last} {items[-1]}"
 
 

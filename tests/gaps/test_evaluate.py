@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.clinical.as_json import as_json
-from app.clinical.evaluate import evaluate
+from app.clinical.elements import elements
+from app.clinical.evaluate import case_of, evaluate
 from app.clinical.evaluation import LtotStatus, Status
 from app.clinical.explain import explain
+from app.clinical.gaps import gaps
 from app.clinical.policy import Policy
 from app.clinical.state import Decision
 from app.clinical.version import CODE_VERSION
@@ -43,6 +45,20 @@ def test_the_order_of_facts_changes_nothing(seed: int) -> None:
     again = evaluate(shuffled(FULL, seed), Policy(), terms, AS_OF, records=tuple(reversed(records)))
     assert as_json(again) == as_json(once)
     assert explain(again) == explain(once)
+
+
+def test_a_review_changes_what_rules_find_and_nothing_derived_before_them(terms: Terms) -> None:
+    """So the page may ask the rules of one case again to learn where a review would change anything."""
+    case = case_of(FULL, Policy(), terms, AS_OF)
+    reviews = tuple(record("review", "2025-06-15", gap.id) for gap in gaps(case))
+    reviewed = evaluate(FULL, Policy(), terms, AS_OF, records=reviews)
+    assert gaps(replace(case, records=reviews)) == reviewed.gaps != gaps(case)
+    assert (case.risk, case.ltot, case.mme, elements(case)) == (
+        reviewed.risk,
+        reviewed.ltot,
+        reviewed.mme,
+        reviewed.elements,
+    )
 
 
 def test_an_evaluation_is_stamped_with_everything_it_depends_on(terms: Terms) -> None:

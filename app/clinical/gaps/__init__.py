@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from app.clinical.evaluation import Gap
 from app.clinical.gaps.agreement import opioid_agreement
 from app.clinical.gaps.bowel import bowel_regimen
-from app.clinical.gaps.case import Case, Rule, apply
+from app.clinical.gaps.case import Case, PrintedRule, Rule, judged
 from app.clinical.gaps.change import fast_fall, growing_use, still_labelled
 from app.clinical.gaps.conditions import comorbidity, oud_treatment, pregnancy
 from app.clinical.gaps.dose import dose_lower, dose_upper, mme_known, rising_dose
@@ -34,6 +36,7 @@ from app.clinical.gaps.screening import (
 from app.clinical.gaps.sedatives import sedatives
 from app.clinical.gaps.urine import urine_due, urine_unexpected
 from app.clinical.gaps.visits import missed_visits, next_visit, visit_after_start, visit_due
+from app.clinical.policy import Policy
 
 RULES: tuple[Rule, ...] = (
     pdmp_check, pdmp_result, urine_due, urine_unexpected, opioid_agreement, peg_due, peg_trend, opioid_risk,
@@ -48,6 +51,13 @@ OWN_INTERVAL = frozenset(rule.id for rule in RULES if rule.interval) - {"G12", "
 """Rules whose interval may be set for one person; the other three take theirs from the policy alone."""
 
 
+@lru_cache(maxsize=16)
+def printed_rules(policy: Policy) -> tuple[PrintedRule, ...]:
+    """Every rule the policy has on, in its words."""
+    return tuple(printed for rule in RULES if (printed := rule.printed(policy)) is not None)
+
+
 def gaps(case: Case) -> tuple[Gap, ...]:
     """Every rule the policy has on, by rule number."""
-    return tuple(gap for rule in RULES if (gap := apply(rule, case)) is not None)
+    answers = [judged(printed, case) for printed in printed_rules(case.policy)]
+    return tuple([gap for gap in answers if gap is not None])

@@ -16,9 +16,8 @@ class AbsenceError(RuntimeError):
 
 def _places(facts: Facts, kinds: Sequence[str], also: Sequence[str]) -> list[Source]:
     """The sources to judge: every needed one, and of the others those the site offers."""
-    return [facts.source(kind) for kind in kinds] + [
-        source for kind in also if (source := facts.source(kind)).connected
-    ]
+    needed = [facts.source(kind) for kind in kinds]
+    return needed + [facts.source(kind) for kind in also if kind in facts.whole or kind in facts.partial]
 
 
 def unproven(facts: Facts, kinds: Sequence[str], also: Sequence[str] = ()) -> Evidence | None:
@@ -26,13 +25,12 @@ def unproven(facts: Facts, kinds: Sequence[str], also: Sequence[str] = ()) -> Ev
 
     kinds: where the thing is kept; also: where some sites keep it, judged only when the site offers them.
     """
-    places = _places(facts, kinds, also)
-    missing = [kind_words(source.kind) for source in places if not source.connected]
+    if facts.whole.issuperset(kinds) and facts.partial.isdisjoint(also):
+        return None
+    partial = [one for one in _places(facts, kinds, also) if not (one.complete and one.connected)]
+    missing = [kind_words(source.kind) for source in partial if not source.connected]
     if missing:
         return Evidence("source", f"no data source: {joined(missing)} not connected")
-    partial = [source for source in places if not source.complete]
-    if not partial:
-        return None
     what = joined(kind_words(source.kind) for source in partial)
     problems = sorted({source.problem.rstrip(".") for source in partial if source.problem})
     return Evidence("source", f"{what} could not be read completely" + "".join(f" ({p})" for p in problems))
@@ -61,5 +59,6 @@ def absent(facts: Facts, what: str, kinds: Sequence[str], also: Sequence[str] = 
     reason = unproven(facts, kinds, also)
     if reason is not None:
         raise AbsenceError(f"no absence of {what} may be claimed: {reason.text}")
-    read = joined(counted_kind(source.read, source.kind) for source in _places(facts, kinds, also))
+    places = [facts.sources[kind] for kind in (*kinds, *also) if kind in facts.whole]
+    read = joined([counted_kind(source.read, source.kind) for source in places])
     return Evidence("absence", f"no {what} in {read} read")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import cached_property
+from itertools import chain
+from typing import NamedTuple
 
 from app.clinical.evaluation import Colour, Evidence, Exclusion, Gap, Ltot, LtotStatus, Mme, Risk, Status
-from app.clinical.overlaps import Overlap
+from app.clinical.overlaps import Overlap, whole_stock
+from app.clinical.peg import PegScore, peg_trend
 from app.clinical.policy import Policy
 from app.clinical.records import Record, RecordKind
+from app.clinical.scores import Score, Tool, newest_score
 from app.clinical.timeline import Timeline
 from app.clinical.udt import Analyte, analytes
 from app.clinical.words import counted, day, joined
@@ -20,11 +25,11 @@ _PRESENT = frozenset({"buprenorphine", "oud_treatment", "cough_product"})
 _OPEN_FLAGS = frozenset({"stale_order", "reported_opioid"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """One patient on one day, with what has been derived before the rules run.
 
-    stock: every tracked drug laid out, and judged: the urine tests, where they are at hand.
+    laid: every tracked drug laid out, and judged: the urine tests, where they are at hand.
     """
 
     facts: Facts
@@ -36,22 +41,45 @@ class Case:
     exclusions: tuple[Exclusion, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
     records: tuple[Record, ...] = ()
-    stock: Timeline | None = None
+    laid: Timeline | None = None
     judged: tuple[Analyte, ...] | None = None
 
-    @property
+    @cached_property
+    def stock(self) -> Timeline:
+        """Every tracked drug, early fills laid end to end."""
+        return self.laid or whole_stock(self.facts, self.policy, self.as_of)
+
+    @cached_property
     def urine(self) -> tuple[Analyte, ...]:
         """The urine drug test analytes, judged against what was in supply."""
         if self.judged is not None:
             return self.judged
         return analytes(self.facts, self.policy, self.as_of, self.stock)
 
+    @cached_property
+    def peg(self) -> tuple[PegScore, ...]:
+        """The newest PEG scores, oldest first."""
+        return peg_trend(self.facts, self.as_of)
+
+    def score(self, tool: Tool) -> Score | None:
+        """The newest score of a questionnaire."""
+        if tool.name not in self._scores:
+            self._scores[tool.name] = newest_score(self.facts, (tool,), self.as_of)
+        return self._scores[tool.name]
+
+    @cached_property
+    def _scores(self) -> dict[str, Score | None]:
+        return {}
+
     def noted(self, kind: RecordKind, gap: str = "") -> Record | None:
         """The newest record of a kind for a rule, up to `as_of`."""
-        found = [r for r in self.records if r.kind is kind and r.gap == gap and r.on <= self.as_of]
-        return max(found, default=None)
+        return self._newest_records.get((kind, gap)) if self.records else None
 
-    @property
+    @cached_property
+    def _newest_records(self) -> Mapping[tuple[RecordKind, str], Record]:
+        return {(r.kind, r.gap): r for r in sorted(self.records) if r.on <= self.as_of}
+
+    @cached_property
     def opioid_in_use(self) -> bool | None:
         """Whether any opioid counts as in use on `as_of`; None when that cannot be told."""
         mme = self.mme
@@ -59,7 +87,7 @@ class Case:
             return True
         return False if mme.complete and mme.current == 0 and not _OPEN_FLAGS & set(mme.flags) else None
 
-    @property
+    @cached_property
     def on_therapy(self) -> bool | None:
         """On long-term opioid therapy, by the definition or by a clinician's word; None when it cannot be told."""
         if self.ltot.status is LtotStatus.YES or self.ltot.state == "confirmed":
@@ -67,8 +95,7 @@ class Case:
         return None if self.ltot.status is LtotStatus.CANNOT_TELL else False
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What one rule found.  colour: only where it differs from the status's own."""
 
     status: Status
@@ -80,7 +107,7 @@ class Finding:
 
     def also(self, *more: Evidence) -> Finding:
         """The same finding with more evidence."""
-        return replace(self, evidence=(*self.evidence, *more))
+        return self._replace(evidence=(*self.evidence, *more))
 
 
 class Scope(StrEnum):
@@ -110,6 +137,14 @@ class Rule:
     dose: bool = False
     safety: bool = False
 
+    def printed(self, policy: Policy) -> PrintedRule | None:
+        """The rule as this policy has it; None when it is off."""
+        settings = policy.gaps[self.id]
+        if not settings.enabled:
+            return None
+        source = policy.source(f"gaps.{self.id}", self.source)
+        return PrintedRule(self, self.words(policy), source, settings.from_date)
+
     def words(self, policy: Policy) -> str:
         """The rule in one sentence, with the numbers of this policy."""
         names: dict[str, object] = dict(policy.gaps[self.id].numbers)
@@ -117,6 +152,16 @@ class Rule:
         if self.interval:
             names["schedule"] = schedule(policy, self.interval)
         return self.sentence.format(**names)
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedRule:
+    """A rule under one policy: its sentence with the policy's numbers, its source, and the day it begins."""
+
+    rule: Rule
+    words: str
+    source: str
+    from_date: date | None
 
 
 def rule(
@@ -183,20 +228,31 @@ _OPEN = (Status.OVERDUE, Status.DUE_SOON, Status.UNKNOWN)
 
 def apply(one: Rule, case: Case) -> Gap | None:
     """The rule's answer for a case; None when the policy has it off or not yet begun."""
-    settings = case.policy.gaps[one.id]
-    if not settings.enabled or (settings.from_date and case.as_of < settings.from_date):
+    printed = one.printed(case.policy)
+    return judged(printed, case) if printed is not None else None
+
+
+def judged(printed: PrintedRule, case: Case) -> Gap | None:
+    """The answer of a rule that is on; None when it has not yet begun."""
+    one = printed.rule
+    if printed.from_date and case.as_of < printed.from_date:
         return None
-    finding = _outside_scope(one, case) or _excluded(one, case) or _deferred(one, case, _checked(one, case))
+    concerned = _concerned(one, case)
+    if concerned is False:
+        finding = _outside_scope(one, case)
+    else:
+        finding = _excluded(one, case) if case.exclusions and not one.safety else None
+        finding = finding or _checked(one, case, certain=concerned is True)
     text = finding.text[:1].upper() + finding.text[1:]
-    refs = dict.fromkeys(ref for item in finding.evidence for ref in item.refs)
+    refs = dict.fromkeys(chain.from_iterable([item.refs for item in finding.evidence]))
     return Gap(
         id=one.id,
         name=one.name,
         status=finding.status,
         colour=finding.colour or _COLOURS.get(finding.status, Colour.GREY),
         text=text,
-        rule=one.words(case.policy),
-        source=case.policy.source(f"gaps.{one.id}", one.source),
+        rule=printed.words,
+        source=printed.source,
         due=finding.due,
         last=finding.last,
         refs=tuple(refs),
@@ -205,41 +261,40 @@ def apply(one: Rule, case: Case) -> Gap | None:
     )
 
 
-def _checked(one: Rule, case: Case) -> Finding:
+def _concerned(one: Rule, case: Case) -> bool | None:
+    """Whether the rule concerns this person; None when that cannot be told."""
+    if one.scope is Scope.LTOT:
+        return case.on_therapy
+    return case.opioid_in_use if one.scope is Scope.OPIOID else True
+
+
+def _outside_scope(one: Rule, case: Case) -> Finding:
+    if one.scope is Scope.LTOT:
+        reason = f"{case.ltot.covered_days_90} of the last 90 days covered by an opioid"
+        return not_applicable("Not on long-term opioid therapy", Evidence("scope", reason))
+    return not_applicable("No opioid in use", Evidence("scope", "every opioid read is known to have ended"))
+
+
+def _checked(one: Rule, case: Case, *, certain: bool) -> Finding:
     """The finding, saying so where it is not certain that the rule concerns this person.
 
     Where not even an opioid is known to be in use, what would be due is not held against anyone: it cannot be told.
     """
     finding = one.check(case)
-    doubt = _doubt(one, case)
-    if doubt is None:
-        return finding
-    if case.opioid_in_use is None and finding.status in (Status.OVERDUE, Status.DUE_SOON) and not one.safety:
-        finding = replace(finding, status=Status.UNKNOWN, colour=Colour.GREY)
-    return finding.also(Evidence("scope", doubt))
-
-
-def _doubt(one: Rule, case: Case) -> str | None:
-    if one.scope is Scope.LTOT and case.on_therapy is None:
-        return "whether this is long-term opioid therapy cannot be told"
-    if one.scope is Scope.OPIOID and case.opioid_in_use is None:
-        return "whether an opioid is in use cannot be told"
-    return None
-
-
-def _outside_scope(one: Rule, case: Case) -> Finding | None:
-    if one.scope is Scope.LTOT and case.on_therapy is False:
-        reason = f"{case.ltot.covered_days_90} of the last 90 days covered by an opioid"
-        return not_applicable("Not on long-term opioid therapy", Evidence("scope", reason))
-    if one.scope is Scope.OPIOID and case.opioid_in_use is False:
-        return not_applicable(
-            "No opioid in use", Evidence("scope", "every opioid read is known to have ended")
-        )
-    return None
+    if not certain:
+        if (
+            case.opioid_in_use is None
+            and finding.status in (Status.OVERDUE, Status.DUE_SOON)
+            and not one.safety
+        ):
+            finding = finding._replace(status=Status.UNKNOWN, colour=Colour.GREY)
+        what = "this is long-term opioid therapy" if one.scope is Scope.LTOT else "an opioid is in use"
+        finding = finding.also(Evidence("scope", f"whether {what} cannot be told"))
+    return _deferred(one, case, finding) if case.records and finding.status in _OPEN else finding
 
 
 def _excluded(one: Rule, case: Case) -> Finding | None:
-    found = [] if one.safety else [e for e in case.exclusions if one.dose or e.kind in _NOT_ROUTINE]
+    found = [e for e in case.exclusions if one.dose or e.kind in _NOT_ROUTINE]
     if not found:
         return None
     what = joined(exclusion.text for exclusion in found)
@@ -249,13 +304,13 @@ def _excluded(one: Rule, case: Case) -> Finding | None:
 
 def _deferred(one: Rule, case: Case, finding: Finding) -> Finding:
     put_off = case.noted(RecordKind.DEFERRAL, one.id)
-    if finding.status not in _OPEN or put_off is None or put_off.until is None or put_off.until < case.as_of:
+    if put_off is None or put_off.until is None or put_off.until < case.as_of:
         return finding
     because = f": {put_off.text}" if put_off.text else ""
     who = f" by {put_off.author}" if put_off.author else ""
     note = Evidence("deferral", f"deferred{who}{because}", (put_off.ref,), put_off.on)
     text = f"Deferred until {day(put_off.until)}{because}"
-    return replace(finding, status=Status.DEFERRED, colour=None, text=text).also(note)
+    return finding._replace(status=Status.DEFERRED, colour=None, text=text).also(note)
 
 
 def onboarding_until(case: Case, number: str) -> date | None:

@@ -62,12 +62,16 @@ def _held(case: Case, start: date) -> Fraction | None:
 
     A short peak, such as a fill picked up before the last ran out, is no dose held.
     """
-    days = (case.as_of - start).days
-    values = [mme_on(case.mme, start + timedelta(days=number)) for number in range(days + 1)]
-    known = sorted((value for value in values if value is not None), reverse=True)
-    if len(known) < len(values):
-        return None
-    return known[min(case.policy.number("G30", "held_days"), len(known)) - 1]
+    later = sorted(point for point in case.mme.timeline if start < point[0] <= case.as_of)
+    steps = [(start, mme_on(case.mme, start)), *later]
+    ends = [*(when for when, _ in later), case.as_of + timedelta(days=1)]
+    held: list[tuple[Fraction, int]] = []
+    for (when, value), end in zip(steps, ends, strict=True):
+        if value is None:
+            return None
+        held.append((value, (end - when).days))
+    values = [value for value, days in sorted(held, reverse=True) for _ in range(days)]
+    return values[min(case.policy.number("G30", "held_days"), len(values)) - 1]
 
 
 def _answered(case: Case, text: str, points: list[Evidence], since: date) -> Finding:

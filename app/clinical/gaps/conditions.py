@@ -13,11 +13,11 @@ from app.clinical.gaps.sources import ORDERS, PROBLEMS, done_events
 from app.clinical.gaps.timed import newest
 from app.clinical.months import age_on
 from app.clinical.opioids import for_opioid_use_disorder
-from app.clinical.overlaps import laid_out
 from app.clinical.records import RecordKind
 from app.clinical.risk import pregnant
+from app.clinical.supply import Supply
 from app.clinical.words import day, joined
-from fhir_mappings.facts import DrugFact, Problem
+from fhir_mappings.facts import Problem
 
 _NOT_CURRENT_OUD = frozenset(
     f"opioid_use_disorder:{part}"
@@ -35,19 +35,18 @@ def _oud(case: Case) -> list[Problem]:
     ]
 
 
+def _treats(supply: Supply) -> bool:
+    if supply.drug.is_opioid:
+        return for_opioid_use_disorder(supply)
+    return "moud" in supply.drug.classes
+
+
 def _treatment(case: Case) -> Evidence | None:
     """Medication for opioid use disorder in supply within the rule's days, or a treatment recorded then."""
     first = case.as_of.toordinal() - case.policy.number("G24", "within_days") + 1
-
-    def wanted(drug: DrugFact) -> bool:
-        return "moud" in drug.classes or drug.is_opioid
-
-    laid = laid_out(case.facts, case.policy, case.as_of, wanted, case.stock)
-    found = [s for s in laid.covering if s.last >= first]
-    found += [s for s in laid.unknown if s.start >= first or s.status == "active"]
-    treated = [
-        s for s in found if for_opioid_use_disorder(s) or ("moud" in s.drug.classes and not s.drug.is_opioid)
-    ]
+    found = [s for s in case.stock.covering if s.last >= first]
+    found += [s for s in case.stock.unknown if s.start >= first or s.status == "active"]
+    treated = [s for s in found if _treats(s)]
     if treated:
         last = max(treated, key=lambda s: (s.start, s.ref))
         return Evidence("treatment", last.drug.name, (last.ref,), date.fromordinal(last.start))

@@ -5,9 +5,9 @@ None of these says what the dose should be.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
+from operator import itemgetter
 
 from app.clinical.evaluation import Colour, Evidence, Mme
 from app.clinical.gaps.absence import absent, unproven
@@ -149,8 +149,8 @@ def dose_upper(case: Case) -> Finding:
 
 def mme_on(mme: Mme, when: date) -> Fraction | None:
     """The MME of one day from the timeline; None when it is not known or lies before the timeline."""
-    points = sorted(point for point in mme.timeline if point[0] <= when)
-    return points[-1][1] if points else None
+    point = max((point for point in mme.timeline if point[0] <= when), key=itemgetter(0), default=None)
+    return None if point is None else point[1]
 
 
 @rule(
@@ -232,9 +232,8 @@ def _documented(case: Case, lines: tuple[Evidence, ...]) -> Finding | None:
     oldest = case.as_of - timedelta(days=case.policy.mme.stale_after_days)
     found = [
         (result.when, result.ref, result.value)
-        for result in case.facts.results
-        if "mme_documented" in result.elements
-        and result.valid
+        for result in case.facts.results_by_element.get("mme_documented", ())
+        if result.valid
         and result.value is not None
         and result.when is not None
         and oldest <= result.when <= case.as_of
@@ -249,4 +248,4 @@ def _documented(case: Case, lines: tuple[Evidence, ...]) -> Finding | None:
         return None
     note = Evidence("documented_mme", f"documented: {amount(value)} MME a day", (ref,), when)
     text = f"{amount(current)} MME a day computed, {amount(value)} documented on {day(when)}"
-    return replace(due_soon(text, *lines, note), last=when)
+    return due_soon(text, *lines, note, last=when)

@@ -11,14 +11,14 @@ from app.clinical.gaps.absence import absent, unproven
 from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, not_applicable, overdue, rule, unknown
 from app.clinical.gaps.sources import ORDERS, done_events, done_results
 from app.clinical.gaps.timed import Activity, months_for, timed
-from app.clinical.opioids import counts_for_therapy, is_opioid
-from app.clinical.overlaps import laid_out
+from app.clinical.opioids import counts_for_therapy
 from app.clinical.records import RecordKind
 from app.clinical.refills import early_fills, many_prescribers
 from app.clinical.supply import Supply
 from app.clinical.words import counted, day, joined
 
 FILLS = ("MedicationDispense",)
+_COUNT = Activity("G32", "pill_count", "pill count", ("Observation",), ("Procedure",))
 
 
 def _reviewed_since(case: Case, gap: str, when: date) -> Evidence | None:
@@ -38,7 +38,7 @@ def _reviewed_since(case: Case, gap: str, when: date) -> Evidence | None:
 )
 def early_refills(case: Case) -> Finding:
     """Counted after the stock carried over; a noted reason settles it."""
-    found = early_fills(case.facts, case.policy, case.as_of, case.stock)
+    found = early_fills(case.stock.opioids, case.policy, case.as_of)
     evidence = [
         Evidence("fill", f"{one.drug}, {counted(one.days_early, 'day')} early", (one.ref,), one.when)
         for one in found
@@ -74,8 +74,9 @@ def _pairs(case: Case) -> list[_Pair]:
     numbers = case.policy.gaps["G22"].numbers
     today = case.as_of.toordinal()
     first = today - numbers["lookback_days"] + 1
-    laid = laid_out(case.facts, case.policy, case.as_of, is_opioid, case.stock)
-    near = [s for s in laid.covering if counts_for_therapy(s) and s.last >= first and s.prescriber]
+    near = [
+        s for s in case.stock.opioids.covering if counts_for_therapy(s) and s.last >= first and s.prescriber
+    ]
     found: list[_Pair] = []
     for one, other in combinations(near, 2):
         if (
@@ -137,7 +138,7 @@ def overlapping_opioids(case: Case) -> Finding:
 )
 def several_prescribers(case: Case) -> Finding:
     """The chart alone shows its own prescribers: without PDMP data the others cannot be ruled out."""
-    found = many_prescribers(case.facts, case.policy, case.as_of, case.stock)
+    found = many_prescribers(case.facts, case.stock.opioids, case.policy, case.as_of)
     evidence = Evidence("prescribers", found.text, found.refs, case.as_of)
     outside = len(found.outside) >= case.policy.number("G23", "outside_prescribers")
     reviewed = case.noted(RecordKind.REVIEW, "G23")
@@ -168,9 +169,8 @@ def several_prescribers(case: Case) -> Finding:
 def pill_count(case: Case) -> Finding:
     """A count has no standard code: without a site's own code its absence cannot be concluded."""
     done = [*done_events(case.facts, "pill_count"), *done_results(case.facts, "pill_count")]
-    activity = Activity("G32", "pill_count", "pill count", ("Observation",), ("Procedure",))
-    if done or months_for(case, activity)[0] is None:
-        return timed(case, activity, done)
+    if done or months_for(case, _COUNT)[0] is None:
+        return timed(case, _COUNT, done)
     why = Evidence("source", "a pill count has no standard code; a site can add its own")
     return unknown(f"Pill counts cannot be judged: {why.text}", why)
 
@@ -185,8 +185,7 @@ def pill_count(case: Case) -> Finding:
 def supply_length(case: Case) -> Finding:
     """The newest supply whose days are recorded."""
     limit = case.policy.number("G42", "supply_days")
-    laid = laid_out(case.facts, case.policy, case.as_of, is_opioid, case.stock)
-    known = [s for s in laid.covering if s.recorded_days is not None and counts_for_therapy(s)]
+    known = [s for s in case.stock.opioids.covering if s.recorded_days is not None and counts_for_therapy(s)]
     if not known:
         doubt = unproven(case.facts, ORDERS)
         why = doubt or Evidence("source", "days' supply is not recorded")

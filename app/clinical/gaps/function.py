@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
-from fractions import Fraction
 
 from app.clinical.evaluation import Evidence, Status
 from app.clinical.gaps.absence import only_if_read, unproven
@@ -15,30 +13,7 @@ from app.clinical.records import RecordKind
 from app.clinical.words import amount, day
 from fhir_mappings.facts import Facts
 
-ITEMS = ("peg_item_pain", "peg_item_enjoyment", "peg_item_activity")
 _PEG = Activity("G06", "peg", "PEG score", RESULTS, FORMS)
-_HIGHEST = 10
-
-
-def peg_scores(facts: Facts, as_of: date) -> list[tuple[date, Fraction, tuple[str, ...]]]:
-    """Valid PEG means (0 to 10), oldest first: as recorded, from a sum, or from all three items of one day."""
-    found: dict[date, tuple[Fraction, tuple[str, ...]]] = {}
-    valid = [r for r in facts.results if r.valid and r.value is not None and r.when and r.when <= as_of]
-    items: dict[date, dict[str, tuple[Fraction, str]]] = {}
-    for result in sorted(valid, key=lambda r: (r.ref, sorted(r.elements))):
-        if result.when is None or result.value is None:
-            continue
-        for item in set(ITEMS) & result.elements:
-            items.setdefault(result.when, {})[item] = (result.value, result.ref)
-    for when, answers in items.items():
-        if len(answers) == len(ITEMS):
-            mean = sum((value for value, _ in answers.values()), Fraction(0)) / len(ITEMS)
-            found[when] = (mean, tuple(sorted({ref for _, ref in answers.values()})))
-    for element, parts in (("peg_sum_score", len(ITEMS)), ("peg_mean_score", 1)):
-        for result in sorted(valid, key=lambda r: r.ref):
-            if element in result.elements and result.when and result.value is not None:
-                found[result.when] = (result.value / parts, (result.ref,))
-    return [(when, *found[when]) for when in sorted(found) if 0 <= found[when][0] <= _HIGHEST]
 
 
 def last_visit(facts: Facts, as_of: date) -> date | None:
@@ -69,15 +44,13 @@ def held_visits(facts: Facts, as_of: date) -> list[Done]:
 )
 def peg_due(case: Case) -> Finding:
     """Overdue once the interval has passed; needs a look after a visit without a score."""
-    scores = peg_scores(case.facts, case.as_of)
-    done = [Done(when, refs[0], f"{amount(mean)} of {_HIGHEST}") for when, mean, refs in scores]
-    found = timed(case, _PEG, done)
+    found = timed(case, _PEG, [Done(one.when, one.refs[0], one.words) for one in case.peg[-1:]])
     visit = last_visit(case.facts, case.as_of)
     if found.status is not Status.MET or visit is None or found.last is None or visit <= found.last:
         return found
     text = f"{found.text}; not scored at the visit on {day(visit)}"
     visited = Evidence("visit", "visit without a PEG score", when=visit)
-    return replace(found, status=Status.DUE_SOON, text=text).also(visited)
+    return found._replace(status=Status.DUE_SOON, text=text).also(visited)
 
 
 @rule(
@@ -93,7 +66,7 @@ def peg_trend(case: Case) -> Finding:
 
 
 def _trend(case: Case) -> Finding:
-    scores = peg_scores(case.facts, case.as_of)
+    scores = case.peg[-2:]
     doubt = unproven(case.facts, RESULTS, FORMS)
     if len(scores) < 2 and doubt is not None:
         return unknown(f"A trend cannot be judged: {doubt.text}", doubt)
@@ -101,14 +74,13 @@ def _trend(case: Case) -> Finding:
         return not_applicable(
             "Fewer than two PEG scores read", Evidence("scope", f"PEG scores read: {len(scores)}")
         )
-    pair = [
-        Evidence("score", f"PEG {amount(mean)} of {_HIGHEST}", refs, when) for when, mean, refs in scores[-2:]
-    ]
-    (_, before, _), (when, after, _) = scores[-2:]
+    before, after = scores
+    pair = [Evidence("score", f"PEG {one.words}", one.refs, one.when) for one in scores]
     points, percent = case.policy.number("G07", "worse_points"), case.policy.number("G07", "worse_percent")
-    worse = after - before >= points or (before > 0 and (after - before) * 100 >= before * percent)
-    text = f"PEG {amount(before)} before, {amount(after)} on {day(when)}"
+    rise = after.mean - before.mean
+    worse = rise >= points or (before.mean > 0 and rise * 100 >= before.mean * percent)
+    text = f"PEG {amount(before.mean)} before, {amount(after.mean)} on {day(after.when)}"
     reviewed = case.noted(RecordKind.REVIEW, "G07")
-    if not worse or (reviewed is not None and reviewed.on >= when):
-        return met(text, *pair, last=when)
-    return due_soon(f"{text}: worse, review not recorded", *pair, last=when)
+    if not worse or (reviewed is not None and reviewed.on >= after.when):
+        return met(text, *pair, last=after.when)
+    return due_soon(f"{text}: worse, review not recorded", *pair, last=after.when)

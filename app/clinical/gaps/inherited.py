@@ -10,9 +10,9 @@ from app.clinical.evaluation import Evidence
 from app.clinical.gaps.absence import absent, unproven
 from app.clinical.gaps.agreement import agreements
 from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, not_applicable, overdue, rule, unknown
-from app.clinical.gaps.function import held_visits, peg_scores
+from app.clinical.gaps.function import held_visits
 from app.clinical.gaps.pdmp import checks
-from app.clinical.gaps.screening import done_scores
+from app.clinical.gaps.screening import newest_scores
 from app.clinical.gaps.sources import CHECKS, DOCUMENTS, ORDERS, RESULTS, VISITS, done_events
 from app.clinical.gaps.timed import Done, evidence_of, newest
 from app.clinical.gaps.urine import received
@@ -94,8 +94,8 @@ def _checklist(case: Case, began: Evidence, since: date) -> Finding:
 
 def _parts(case: Case) -> list[_Part]:
     facts = case.facts
-    scores = [Done(when, refs[0]) for when, _, refs in peg_scores(facts, case.as_of)]
-    risk = [*done_scores(case, ORT, ORT_OUD), *done_events(facts, "opioid_misuse_risk_assessment")]
+    scores = [Done(one.when, one.refs[0]) for one in case.peg[-1:]]
+    risk = [*newest_scores(case, ORT, ORT_OUD), *done_events(facts, "opioid_misuse_risk_assessment")]
     counselled = done_events(facts, "naloxone_or_opioid_safety_education", "chronic_pain_management")
     return [
         _Part("visit", held_visits(facts, case.as_of), VISITS),
@@ -104,7 +104,7 @@ def _parts(case: Case) -> list[_Part]:
         _Part("agreement", agreements(case), DOCUMENTS),
         _Part("PEG score", scores, RESULTS),
         _Part("opioid risk score", risk, CHECKS),
-        _Part("mood screen", done_scores(case, PHQ9, PHQ2), RESULTS),
+        _Part("mood screen", newest_scores(case, PHQ9, PHQ2), RESULTS),
         _Part("counselling", counselled, ("Procedure",)),
     ]
 
@@ -115,9 +115,8 @@ def _orders(case: Case) -> list[Order]:
     earliest = add_months(min(since, case.as_of), -1)
     found = [
         order
-        for order in case.facts.orders
-        if order.drug.is_opioid
-        and not (order.reported or order.do_not_perform)
+        for order in case.facts.opioid_orders
+        if not (order.reported or order.do_not_perform)
         and order.setting == "outpatient"
         and order.status not in _VOID
         and order.authored is not None

@@ -8,7 +8,6 @@ from app.clinical.evaluation import Evidence
 from app.clinical.exclusions import active_problems
 from app.clinical.gaps.absence import absent, unproven
 from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, not_applicable, overdue, rule, unknown
-from app.clinical.gaps.function import peg_scores
 from app.clinical.gaps.pdmp import checks
 from app.clinical.gaps.screening import soft
 from app.clinical.gaps.sources import CHECKS, PROBLEMS, done_events
@@ -19,6 +18,7 @@ from app.clinical.words import day, joined
 
 CODE = "Z79.891"
 PATIENT = ("Patient",)
+_COUNSELLING = Activity("G35", "counselling", "opioid counselling", ("Procedure",))
 _GROUP = "ltot_designation:explicit"
 
 
@@ -80,7 +80,7 @@ def new_start(case: Case) -> Finding:
     if not case.ltot.new or start is None:
         return not_applicable("Not a new start", Evidence("scope", "therapy is not known to be new"))
     earliest = start - timedelta(days=case.policy.number("G31", "before_days"))
-    scores = [Done(when, refs[0]) for when, _, refs in peg_scores(case.facts, case.as_of)]
+    scores = [Done(one.when, one.refs[0]) for one in case.peg[-1:]]
     parts = {"PDMP check": checks(case), "urine drug test": received(case), "PEG score": scores}
     begun = Evidence("start", "present episode began", when=start)
     found: list[Evidence] = []
@@ -138,4 +138,4 @@ def risk_tier(case: Case) -> Finding:
 def counselling(case: Case) -> Finding:
     """Yellow when overdue: much counselling is only in notes, which are not read."""
     done = done_events(case.facts, "naloxone_or_opioid_safety_education", "chronic_pain_management")
-    return soft(timed(case, Activity("G35", "counselling", "opioid counselling", ("Procedure",)), done))
+    return soft(timed(case, _COUNSELLING, done))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from app.clinical.evaluation import Evidence
 from app.clinical.exclusions import active_problems
@@ -14,7 +15,7 @@ from app.clinical.gaps.timed import Done, newest
 from app.clinical.months import add_months, age_on
 from app.clinical.records import RecordKind
 from app.clinical.words import amount, day, joined
-from fhir_mappings.facts import DrugFact
+from fhir_mappings.facts import DrugFact, Order
 
 _ALSO = ("MedicationDispense", "MedicationStatement", "Procedure", "Communication")
 _VOID = frozenset({"cancelled", "entered-in-error", "draft", "not-taken", "declined", "preparation"})
@@ -39,13 +40,12 @@ def is_rescue(drug: DrugFact) -> bool:
     return "naloxone_rescue" in drug.classes and not drug.is_opioid
 
 
-def _supplied(case: Case) -> list[Done]:
+def _supplied(case: Case, rescue: Sequence[Order]) -> list[Done]:
     """Rescue naloxone ordered, dispensed or at home."""
     orders = [
         Done(o.authored or o.start, o.ref, f"{o.drug.name}, {'at home' if o.reported else 'ordered'}")
-        for o in case.facts.orders
-        if is_rescue(o.drug)
-        and o.status not in _VOID
+        for o in rescue
+        if o.status not in _VOID
         and o.setting == "outpatient"
         and not o.do_not_perform
         and (o.reported or o.intent not in _ONLY_MEANT)
@@ -98,6 +98,8 @@ def age_evidence(case: Case, years: int) -> list[Evidence]:
 
 def condition_evidence(case: Case) -> list[Evidence]:
     """Active conditions that raise the risk of an opioid, each named once."""
+    if case.facts.problem_groups.isdisjoint(_CONDITIONS):
+        return []
     found: dict[str, list[str]] = {}
     for group, words in _CONDITIONS.items():
         refs = [problem.ref for problem in active_problems(case.facts, case.as_of, {group})]
@@ -121,15 +123,17 @@ def naloxone(case: Case) -> Finding:
     hold, open_ = triggers(case)
     lookback = case.policy.number("G13", "lookback_months")
     start = add_months(case.as_of, -lookback)
-    last = newest([*_supplied(case), *_offered(case)], case.as_of)
+    rescue = [order for order in case.facts.orders if is_rescue(order.drug)]
+    supplied = _supplied(case, rescue)
+    last = newest([*supplied, *_offered(case)], case.as_of)
     if last is not None and last.when is not None and last.when > start:
         known = Evidence("naloxone", last.text, (last.ref,), last.when)
         due = add_months(last.when, lookback)
         return met(f"{last.text} on {day(last.when)}", known, *hold, due=due, last=last.when)
-    declined = _declined(case, hold)
+    declined = _declined(case, rescue, hold)
     if declined is not None:
         return declined
-    undated = sorted(one.ref for one in _supplied(case) if one.when is None)
+    undated = sorted(one.ref for one in supplied if one.when is None)
     if undated:
         note = Evidence("undated", "rescue naloxone without a date", tuple(undated))
         return unknown("Rescue naloxone on the list, without a date", note, *hold)
@@ -149,14 +153,14 @@ def naloxone(case: Case) -> Finding:
     return due_soon(text, proof, *open_, *notes, last=past)
 
 
-def _declined(case: Case, hold: list[Evidence]) -> Finding | None:
+def _declined(case: Case, rescue: Sequence[Order], hold: list[Evidence]) -> Finding | None:
     """Declined by the patient: settled for the policy's months."""
     noted = case.noted(RecordKind.DECLINED, "G13")
     own = [Done(noted.on, noted.ref, noted.text)] if noted else []
     own += [
         Done(o.authored or o.start, o.ref, o.status_reason)
-        for o in case.facts.orders
-        if is_rescue(o.drug) and o.status in _NOT_GIVEN and _REFUSED.search(o.status_reason)
+        for o in rescue
+        if o.status in _NOT_GIVEN and _REFUSED.search(o.status_reason)
     ]
     last = newest([*done_events(case.facts, "naloxone_declined"), *own], case.as_of)
     if last is None or last.when is None:
@@ -177,11 +181,7 @@ def _offers_unseen(case: Case) -> list[Evidence]:
 
 def _combined(case: Case) -> list[Evidence]:
     """Products that hold naloxone beside an opioid: shown, as they are easily taken for rescue naloxone."""
-    refs = sorted(
-        order.ref
-        for order in case.facts.orders
-        if order.drug.is_opioid and "naloxone" in order.drug.name.lower()
-    )
+    refs = sorted([order.ref for order in case.facts.opioid_orders if "naloxone" in order.drug.name.lower()])
     if not refs:
         return []
     return [

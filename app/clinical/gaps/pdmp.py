@@ -43,8 +43,8 @@ def _before_order(case: Case, within: int) -> Finding | None:
     """Where each order needs a fresh check: the newest opioid order without one in the days before it."""
     starts = [
         (order.authored, order.ref)
-        for order in case.facts.orders
-        if order.drug.is_opioid and order.authored and order.authored <= case.as_of and not order.reported
+        for order in case.facts.opioid_orders
+        if order.authored and order.authored <= case.as_of and not order.reported
     ]
     if not starts:
         return None

@@ -79,11 +79,11 @@ def _reasons(case: Case) -> list[Evidence]:
     mme = case.mme
     if mme.current is not None and mme.current > case.policy.number("G38", "above"):
         found.append(Evidence("mme", mme_words(mme), when=case.as_of))
-    early = early_fills(case.facts, case.policy, case.as_of, case.stock)
+    early = early_fills(case.stock.opioids, case.policy, case.as_of)
     if len(early) >= case.policy.number("G38", "pattern"):
         refs = tuple(one.ref for one in early)
         found.append(Evidence("fill", counted(len(early), "early fill"), refs, early[-1].when))
-    many = many_prescribers(case.facts, case.policy, case.as_of, case.stock)
+    many = many_prescribers(case.facts, case.stock.opioids, case.policy, case.as_of)
     if many.both:
         found.append(Evidence("prescribers", many.text, many.refs, case.as_of))
     start = add_months(case.as_of, -case.policy.number("G04", "lookback_months"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from app.clinical.evaluation import Colour, Evidence, Status
 from app.clinical.exclusions import active_problems, began
@@ -26,7 +25,6 @@ from app.clinical.scores import (
     PHQ9,
     Score,
     Tool,
-    scores,
 )
 from app.clinical.words import day
 
@@ -35,31 +33,32 @@ _NEW_SINCE = (
     "opioid_use_disorder", "other_substance_use_disorder", "alcohol_use_disorder", "depression", "anxiety", "bipolar",
     "ptsd",
 )  # fmt: skip
+_ORT = Activity("G08", "ort", "opioid risk score", RESULTS, (*FORMS, "Procedure"))
+_PHQ = Activity("G09", "phq", "PHQ score", RESULTS, FORMS)
+_GAD7 = Activity("G10", "gad7", "GAD-7 score", RESULTS, FORMS)
+_TRAUMA = Activity("G11", "ptsd", "trauma screen", RESULTS, FORMS)
+_SUBSTANCE = Activity("G37", "substance_screen", "alcohol and drug screen", RESULTS, FORMS)
 _PHQ2_CUT = 3
 _SLEEP_RED_AT = 50
 
 
 def soft(finding: Finding) -> Finding:
     """Overdue, but of a kind that is shown in yellow."""
-    return replace(finding, colour=Colour.YELLOW) if finding.status is Status.OVERDUE else finding
+    return finding._replace(colour=Colour.YELLOW) if finding.status is Status.OVERDUE else finding
 
 
-def done_scores(case: Case, *tools: Tool) -> list[Done]:
-    """Every score of these tools, in words."""
-    return [
-        Done(score.when, score.refs[0], score.words)
-        for tool in tools
-        for score in scores(case.facts, tool, case.as_of)
-    ]
+def newest_scores(case: Case, *tools: Tool) -> list[Done]:
+    """The newest score of each of these tools, in words."""
+    return [Done(score.when, score.refs[0], score.words) for tool in tools if (score := case.score(tool))]
 
 
 def _latest(case: Case, tool: Tool, interval: str) -> Score | None:
     """The newest score of a tool, while it is not older than the interval."""
-    found = scores(case.facts, tool, case.as_of)
+    found = case.score(tool)
     months = case.policy.intervals[interval].months(case.risk.tier)
-    if not found or (months is not None and case.as_of >= add_months(found[-1].when, months)):
+    if found is None or (months is not None and case.as_of >= add_months(found.when, months)):
         return None
-    return found[-1]
+    return found
 
 
 def _unreviewed(case: Case, gap: str, score: Score) -> bool:
@@ -81,9 +80,9 @@ def _score_evidence(score: Score) -> Evidence:
 )
 def opioid_risk(case: Case) -> Finding:
     """Red only where therapy is new; otherwise yellow.  Answers to single items are never shown."""
-    done = [*done_scores(case, ORT, ORT_OUD), *done_events(case.facts, "opioid_misuse_risk_assessment")]
+    done = [*newest_scores(case, ORT, ORT_OUD), *done_events(case.facts, "opioid_misuse_risk_assessment")]
     done += done_results(case.facts, "opioid_misuse_risk_assessment")
-    found = timed(case, Activity("G08", "ort", "opioid risk score", RESULTS, (*FORMS, "Procedure")), done)
+    found = timed(case, _ORT, done)
     if found.status is not Status.MET or found.last is None:
         return found if case.ltot.new else soft(found)
     later = [
@@ -97,7 +96,7 @@ def opioid_risk(case: Case) -> Finding:
         "diagnosis", "a diagnosis that may change the score", tuple(p.ref for p in later), began(later[0])
     )
     text = f"{found.text}; a new diagnosis since may change it"
-    return replace(found, status=Status.DUE_SOON, text=text).also(note)
+    return found._replace(status=Status.DUE_SOON, text=text).also(note)
 
 
 @rule(
@@ -119,8 +118,8 @@ def _item_nine(case: Case) -> Finding | None:
     """The newest answer to item 9; only the newest, as an older one was followed by it."""
     answers = [
         (r.when, r.ref, r.value)
-        for r in case.facts.results
-        if "phq9_item9" in r.elements and r.valid and r.value is not None and r.when and r.when <= case.as_of
+        for r in case.facts.results_by_element.get("phq9_item9", ())
+        if r.valid and r.value is not None and r.when and r.when <= case.as_of
     ]
     if not answers:
         return None
@@ -151,8 +150,8 @@ def _phq_due(case: Case) -> Finding:
     if short is not None and short.value >= _PHQ2_CUT and (full is None or full.when < short.when):
         text = f"{short.words} on {day(short.when)}; PHQ-9 not done since"
         return due_soon(text, _score_evidence(short), last=short.when)
-    done = done_scores(case, PHQ9, PHQ2)
-    return soft(timed(case, Activity("G09", "phq", "PHQ score", RESULTS, FORMS), done))
+    done = newest_scores(case, PHQ9, PHQ2)
+    return soft(timed(case, _PHQ, done))
 
 
 @rule(
@@ -165,7 +164,7 @@ def _phq_due(case: Case) -> Finding:
 )
 def anxiety(case: Case) -> Finding:
     """A high score without a plan needs a look."""
-    return _screened(case, "G10", "gad7", "GAD-7 score", (GAD7,))
+    return _screened(case, _GAD7, (GAD7,))
 
 
 @rule(
@@ -178,19 +177,19 @@ def anxiety(case: Case) -> Finding:
 )
 def trauma(case: Case) -> Finding:
     """A high score without a plan needs a look."""
-    return _screened(case, "G11", "ptsd", "trauma screen", (PCPTSD5, PCL5))
+    return _screened(case, _TRAUMA, (PCPTSD5, PCL5))
 
 
-def _screened(case: Case, gap: str, interval: str, what: str, tools: Sequence[Tool]) -> Finding:
-    score = _latest(case, tools[0], interval)
+def _screened(case: Case, activity: Activity, tools: Sequence[Tool]) -> Finding:
+    score = _latest(case, tools[0], activity.interval)
     if (
         score is not None
-        and score.value >= case.policy.number(gap, "score")
-        and _unreviewed(case, gap, score)
+        and score.value >= case.policy.number(activity.gap, "score")
+        and _unreviewed(case, activity.gap, score)
     ):
         text = f"{score.words}, on {day(score.when)}; plan not recorded"
         return due_soon(text, _score_evidence(score), last=score.when)
-    return soft(timed(case, Activity(gap, interval, what, RESULTS, FORMS), done_scores(case, *tools)))
+    return soft(timed(case, activity, newest_scores(case, *tools)))
 
 
 STOPBANG = Tool("STOP-Bang", "stop_bang_total", 8)
@@ -243,7 +242,5 @@ def substance_screen(case: Case) -> Finding:
         "taps_panel",
         "taps1_drug",
     )
-    done = [*done_scores(case, AUDITC, AUDIT, DAST10), *other]
-    return soft(
-        timed(case, Activity("G37", "substance_screen", "alcohol and drug screen", RESULTS, FORMS), done)
-    )
+    done = [*newest_scores(case, AUDITC, AUDIT, DAST10), *other]
+    return soft(timed(case, _SUBSTANCE, done))

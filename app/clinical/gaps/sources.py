@@ -19,6 +19,8 @@ OTHER_DRUG_SOURCES = ("MedicationDispense", "MedicationStatement", "PDMP")
 def done_events(facts: Facts, *elements: str) -> list[Done]:
     """Procedures and the like that were carried out, with their outcome.  A request asks, it does not do."""
     wanted = frozenset(elements)
+    if wanted.isdisjoint(facts.event_elements):
+        return []
     return [
         Done(event.when, event.ref, event.outcome)
         for event in facts.events
@@ -34,6 +36,8 @@ def is_request(event: Event) -> bool:
 def done_results(facts: Facts, *elements: str) -> list[Done]:
     """Valid results of these elements; what was entered in error or is preliminary does not count."""
     wanted = frozenset(elements)
+    if facts.results_by_element.keys().isdisjoint(wanted):
+        return []
     return [
         Done(result.when, result.ref, result.text)
         for result in facts.results

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from app.clinical.evaluation import Evidence
 from app.clinical.gaps.absence import absent, unproven
@@ -23,8 +24,7 @@ from app.clinical.records import RecordKind
 from app.clinical.words import counted, day, span
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Done:
+class Done(NamedTuple):
     """Something done: when (None when the chart gives no date), the resource, and what it said."""
 
     when: date | None
@@ -45,8 +45,7 @@ class Activity:
 
 def newest(done: Iterable[Done], as_of: date) -> Done | None:
     """The newest with a date up to `as_of`; ties by reference, so that input order never matters."""
-    found = [one for one in done if one.when is not None and one.when <= as_of]
-    return max(found, key=lambda one: (one.when or date.min, one.ref, one.text), default=None)
+    return max([one for one in done if one.when is not None and one.when <= as_of], default=None)
 
 
 def evidence_of(done: Done, what: str) -> Evidence:

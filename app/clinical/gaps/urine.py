@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
+from itertools import groupby
 
 from app.clinical.evaluation import Colour, Evidence, Status
 from app.clinical.gaps.absence import only_if_read, unproven
@@ -31,12 +31,15 @@ _LOOK = (Outcome.NEEDS_READING, Outcome.INVALID, Outcome.ASSAY_MAY_MISS)
 
 
 def received(case: Case) -> list[Done]:
-    """Results received, one per specimen date (an order is none)."""
-    found: dict[date | None, str] = {}
-    for result in sorted(case.facts.results, key=lambda r: r.ref):
-        if is_result(result):
-            found.setdefault(result.when, result.ref)
-    return [Done(when, ref) for when, ref in found.items()]
+    """The newest result received, one for its specimen; without a date only where none has one.  An order is none."""
+    results = (
+        result
+        for result in reversed(case.facts.results_by_element.get("udt", ()))
+        if is_result(result) and (result.when is None or result.when <= case.as_of)
+    )
+    for when, specimen in groupby(results, key=lambda result: result.when):
+        return [Done(when, min(result.ref for result in specimen))]
+    return []
 
 
 def _pending(case: Case, since: date | None) -> tuple[date, str] | None:
@@ -48,8 +51,8 @@ def _pending(case: Case, since: date | None) -> tuple[date, str] | None:
     ]
     asked += [
         (result.when, result.ref)
-        for result in case.facts.results
-        if "udt" in result.elements and result.status in {"registered", "preliminary"}
+        for result in case.facts.results_by_element.get("udt", ())
+        if result.status in {"registered", "preliminary"}
     ]
     open_ = [
         (w, ref) for w, ref in asked if w is not None and w <= case.as_of and (since is None or w > since)
@@ -76,8 +79,8 @@ def urine_due(case: Case) -> Finding:
     text = f"{found.text}; one asked for on {day(when)}, result outstanding"
     long_ago = case.as_of - when > timedelta(days=case.policy.number("G03", "pending_days"))
     if found.status is Status.MET and long_ago:
-        return replace(found, status=Status.DUE_SOON, text=text).also(note)
-    return replace(found, text=text).also(note)
+        return found._replace(status=Status.DUE_SOON, text=text).also(note)
+    return found._replace(text=text).also(note)
 
 
 @rule(

@@ -67,7 +67,9 @@ class Interval:
 
     def months(self, tier: str) -> int | None:
         """An unknown tier follows the moderate schedule."""
-        return {"low": self.low, "high": self.high}.get(tier, self.moderate)
+        if tier == "low":
+            return self.low
+        return self.high if tier == "high" else self.moderate
 
 
 DEFAULT_INTERVALS: Mapping[str, Interval] = MappingProxyType({
@@ -122,6 +124,10 @@ class Policy:
     due_soon_days: int = 30
     grace_days: int = 90
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType[str, str]({}))
+
+    def __hash__(self) -> int:
+        """By name: policies are equal only when everything in them is."""
+        return hash((self.id, self.version))
 
     @property
     def label(self) -> str:
