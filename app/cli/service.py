@@ -95,6 +95,7 @@ def demo(
     with run_demo(addresses, create_app, flavour=flavour.value, data=data) as running:
         if not check:
             print(f"Open {addresses.ehr}/ , choose a patient, and the panel opens inside the chart.")
+            print(f"The clinic's list, once a run is loaded: {addresses.ehr}/population?user=lead")
             print("Stop with Ctrl-C.", flush=True)
             running.wait()
             return

@@ -30,6 +30,7 @@ _HEADINGS = {
     "LT-201": "The chart could not be read",
     "LT-203": "Session over",
     "LT-401": "Session over",
+    "LT-405": "The list cannot be shown",
     "LT-411": "Not recorded",
     "LT-412": "Not recorded",
     "LT-413": "No such entry",

@@ -105,6 +105,11 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
         yield Clinic(service, addresses)
 
 
+def _violations(page: Page) -> list[tuple[str, str]]:
+    found: Any = Axe().run(page, options={**RULES, "resultTypes": ["violations"]}).response
+    return [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]]
+
+
 @pytest.fixture(params=["light", "dark"])
 def scheme_page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     context = browser.new_context(color_scheme=request.param, reduced_motion="reduce")
@@ -191,11 +196,16 @@ def test_axe_finds_nothing_at_any_width_and_in_either_scheme(clinic: Clinic, sch
     for width in (400, 1280):
         scheme_page.set_viewport_size({"width": width, "height": 900})
         expect(scheme_page.get_by_role("table")).to_be_visible()
-        found: Any = Axe().run(scheme_page, options={**RULES, "resultTypes": ["violations"]}).response
-        assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+        assert _violations(scheme_page) == []
         assert scheme_page.evaluate(OVERFLOW) <= 0
     scheme_page.set_viewport_size({"width": 320, "height": 700})
     assert scheme_page.evaluate(OVERFLOW) <= 0
+    scheme_page.evaluate("document.getElementById('idle').hidden = false")
+    assert _violations(scheme_page) == []
+    scheme_page.get_by_label("MME a day", exact=True).select_option("0")
+    scheme_page.get_by_role("button", name="Show").click()
+    expect(scheme_page.get_by_text("Nobody fits")).to_be_visible()
+    assert _violations(scheme_page) == []
 
 
 def test_the_keyboard_reaches_everything_in_reading_order(clinic: Clinic, page: Page) -> None:
@@ -234,3 +244,20 @@ def test_a_closed_list_stays_closed(clinic: Clinic, page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("Session over")
     page.goto(address)
     expect(page.locator("main")).to_contain_text("LT-401")
+
+
+@pytest.mark.parametrize("flavour", ["generic", "epic", "oracle"])
+def test_every_flavour_opens_a_list_and_an_empty_one_says_what_to_do(
+    flavour: str, tmp_path: Path, page: Page
+) -> None:
+    addresses = DemoAddresses(free_port(), free_port())
+    services: list[Service] = []
+
+    def create(service: Service) -> FastAPI:
+        services.append(service)
+        return create_app(service)
+
+    with run_demo(addresses, create, flavour=flavour, folder=tmp_path):
+        Clinic(services[0], addresses).alone(page)
+        assert "Nothing can be said about anybody yet" in page.locator("main").inner_text()
+        assert _violations(page) == []
