@@ -28,6 +28,7 @@ from smart_launch.keys import jwks_document
 from tests.security.canary import PATIENT, WORDS, Listener, listening, put_canary, remember_tokens
 from tests.security.files import evaluate
 from tests.security.test_canary import stored
+from tests.security.test_s39_population import _lists as list_of
 from tests.security.world import Browser, World
 
 SAID = f"{WORDS['note']} {WORDS['name']} {WORDS['number']}"
@@ -219,3 +220,46 @@ async def test_the_registry_does_hold_the_canary_sealed(clinic: World, tmp_path:
     assert found is not None
     with service.store.engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM registry_evaluations")).scalar_one() > 5
+
+
+async def broken_access_log(world: World) -> None:
+    with world.service.store.engine.begin() as connection:
+        connection.execute(
+            text("CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'gone'); END")
+        )
+
+
+async def nothing_wrong(world: World) -> None:
+    """The list is shown."""
+
+
+@pytest.mark.parametrize("wrong", [nothing_wrong, broken_access_log])
+async def test_the_clinics_list_is_told_to_its_reader_alone(
+    clinic: World, tmp_path: Path, wrong: Callable[[World], Any]
+) -> None:
+    """The canary stands on the list; whoever may open it reads the name, and nothing else holds it."""
+    service, folder, out = clinic.service, tmp_path / "export", tmp_path / "out"
+    tenant = replace(service.tenants.get("north"), roles={"population": ("*",)})
+    service.tenants.save(tenant, service.now())
+    with listening(clinic) as listener:
+        remember_tokens(clinic, listener)
+        await start_export(service, tenant, Wanted(folder), "operator", lambda _: None)
+        evaluate_population(Request(folder, out, date(2026, 3, 2), workers=1))
+        load_run(Registry(service.store, "north"), out, service.now())
+        browser = clinic.browser()
+        address = await list_of(browser)
+        listener.learn_cookies(browser.cookies)
+        await wrong(clinic)
+        shown = await browser.get(address)
+        forms = ({}, {"run": SAID}, {"sort": SAID, "page": SAID}, {"ltot": WORDS["name"], SAID: SAID})
+        answers = [
+            await post(browser, f"{address}{path}", form) for path in ("", "/list.csv") for form in forms
+        ]
+        answers += [await browser.get(f"{address}/{PATIENT}"), await clinic.browser().get(address)]
+        metrics = (await browser.get("/metrics")).text
+    assert (WORDS["name"] in shown.text) == (wrong is nothing_wrong)
+    assert any(WORDS["name"] in answer.text for answer in answers[:1]) == (wrong is nothing_wrong)
+    headers = [str(answer.headers) for answer in (shown, *answers)]
+    refused = [answer.text for answer in answers if answer.status_code >= 400]
+    assert len(refused) >= 2
+    nothing_told(clinic, listener, metrics, address, *headers, *refused)
