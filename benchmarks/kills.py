@@ -151,7 +151,8 @@ class Command:
         self.end = time.perf_counter() - started
 
     def killed(self, out: Path, instant: float) -> bool:
-        """Start it and kill it at this instant; False when it was over before."""
+        """Start it and kill it at this instant; False when it was over before, which tells how long it takes now."""
+        fresh, started = not out.exists(), time.perf_counter()
         process = self.start(out)
         try:
             process.wait(instant)
@@ -160,6 +161,8 @@ class Command:
         _, said = process.communicate(timeout=TIMEOUT)
         if process.returncode not in {0, -signal.SIGKILL}:
             raise BrokenPromiseError(f"{out.name}: exit code {process.returncode}: {said.strip()}")
+        if fresh and process.returncode == 0:
+            self.end = max(self.begin, time.perf_counter() - started)
         return process.returncode != 0
 
     def finish(self, out: Path) -> None:
@@ -213,8 +216,8 @@ class Trials:
 
     def line(self) -> str:
         return (
-            f"{self.name}: {self.kills} kills in {self.runs} runs, between {min(self.instants, default=0):.2f} and "
-            f"{max(self.instants, default=0):.2f} s of {self.command.end:.2f} s; every result is the undisturbed one's"
+            f"{self.name}: {self.kills} kills in {self.runs} runs, {min(self.instants, default=0):.2f} to "
+            f"{max(self.instants, default=0):.2f} s after their start; every result is the undisturbed one's"
         )
 
 

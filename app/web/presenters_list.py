@@ -127,7 +127,9 @@ def _state(asked: Asked) -> Iterator[tuple[str, str]]:
 
 
 def _row(entry: RegistryEntry, run: RunSummary, since: int) -> ListRow:
-    born = f"{day(entry.born)} ({age(entry.born, run.as_of)} y)" if entry.born else ""
+    born = day(entry.born) if entry.born else ""
+    if entry.born and entry.born <= run.as_of:
+        born += f" ({age(entry.born, run.as_of)} y)"
     mrn = f"MRN {entry.mrn}" if entry.mrn else f"id {entry.patient}"
     overdue = tuple(
         phrase(GAPS.get(gap, gap)) for gap, (status, _) in entry.gaps.items() if status == "overdue"
