@@ -17,10 +17,8 @@ from app.clinical.as_json import as_json
 from app.clinical.evaluate import evaluate
 from app.clinical.explain import explain
 from app.clinical.policy import Policy
-from app.population.census import census_of
-from app.population.charts import Chart, charts, collect
-from app.population.exports import together
-from app.population.inputs import open_path, read
+from app.jobs.evaluate_files import read_files
+from app.population.charts import Chart, charts
 from fhir_mappings.chart import map_chart
 from tests.examples import examples
 from valuesets import load_terms
@@ -82,11 +80,8 @@ def real_charts() -> list[Chart]:
     """Every chart of the folders, with at most MOST resources each."""
     found = []
     for name in FOLDERS:
-        inputs = together([open_path(SHARED / name)])
-        collected = collect(read(inputs), inputs.deleted)
-        found.extend(
-            charts(collected, census_of(inputs, collected.lines, collected.set_aside), inputs.deleted)
-        )
+        run = read_files([SHARED / name], policy=POLICY, terms=TERMS, as_of=AS_OF, zone=ZONE)
+        found.extend(charts(run.collected, run.census, run.deleted))
     return found
 
 
