@@ -58,7 +58,12 @@ def test_from_an_export_to_a_list(tmp_path: Path, environment: dict[str, str]) -
     assert listed.stdout.split("\t")[:3] == ["p1", "yes", "30.0"]
     exported = _ltot("registry", "export", tmp_path / "list.csv", **environment)
     assert exported.stdout.startswith(f"1 patients of run {run_id}")
-    assert (tmp_path / "list.csv").read_text(encoding="utf-8-sig").splitlines()[1].startswith("p1,yes,")
+    assert (
+        (tmp_path / "list.csv")
+        .read_text(encoding="utf-8-sig")
+        .splitlines()[1]
+        .startswith("p1,,1961-02-03,,yes,")
+    )
     assert "ltot\tyes\twithheld" in _ltot("registry", "measures", **environment).stdout
 
 
