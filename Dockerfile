@@ -13,6 +13,7 @@ COPY app app
 COPY smart_launch smart_launch
 COPY fhir_mappings fhir_mappings
 COPY valuesets valuesets
+COPY alembic alembic
 # Build tools leave again.
 RUN /opt/ltot/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
  && /opt/ltot/bin/pip uninstall --yes setuptools pip

@@ -12,7 +12,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from app.errors import LtotError
 from app.store.errors import NotMigratedError, StoreUnavailableError
 
-_SCRIPTS = Path(__file__).resolve().parent / "migrations"
+_PACKED = Path(__file__).resolve().parent / "migrations"
+_SCRIPTS = _PACKED if _PACKED.is_dir() else Path(__file__).resolve().parents[2] / "alembic"
+"""In an installed wheel the migrations lie beside this module; in the project they have the folder `alembic`."""
 _APPENDED = "audit, visit_records, write_backs"
 
 

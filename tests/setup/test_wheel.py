@@ -20,7 +20,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    for name in PACKAGES:
+    for name in (*PACKAGES, "alembic"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     build = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
     subprocess.run(
@@ -39,6 +39,8 @@ def test_every_file_of_the_packages_is_in_the_wheel(installed: Path) -> None:
         return {path.relative_to(folder).as_posix() for path in found if "__pycache__" not in path.parts}
 
     assert files(ROOT) - files(installed) == set()
+    migrations = {path.name for path in (ROOT / "alembic").rglob("*.*") if "__pycache__" not in path.parts}
+    assert migrations <= {path.name for path in (installed / "app/store/migrations").rglob("*.*")}
 
 
 def test_the_installed_service_migrates_and_starts(installed: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The database is brought to this version by numbered migrations that say the same as the models."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -24,6 +26,17 @@ def test_there_is_one_newest_migration_and_all_are_numbered() -> None:
     assert len(scripts.get_heads()) == 1
     revisions = sorted(script.revision for script in scripts.walk_revisions())
     assert revisions == [f"{number:04d}" for number in range(1, len(revisions) + 1)]
+
+
+def test_the_folder_of_migrations_does_not_hide_the_library() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", "import alembic; print(alembic.__file__)"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "site-packages" in found
 
 
 def test_migrations_and_models_describe_the_same_tables(owner: Engine) -> None:
