@@ -152,7 +152,11 @@ async def test_the_command_says_which_keys_are_still_needed(
     assert (code, lines[1]) == (1, f"{old}  NOT HERE  {needed} values")
 
 
-@pytest.mark.parametrize("value", ["x", base64.b64encode(b"short").decode(), OLD + "," + NEW[:-4]])
+@pytest.mark.parametrize(
+    "value",
+    ["x", base64.b64encode(b"short").decode(), OLD + "," + NEW[:-4]],
+    ids=["no key", "short", "cut"],
+)
 def test_a_further_key_that_does_not_fit_stops_the_start_by_name(value: str) -> None:
     settings = {"LTOT_BASE_URL": "https://ltot.example.org", "LTOT_MASTER_KEY": NEW}
     with pytest.raises(SettingsError, match="LTOT_FURTHER_MASTER_KEYS") as caught:
