@@ -1,7 +1,8 @@
 """Evaluation: what follows from the facts under a policy, with the evidence for every part.
 
 The shapes mirror the public JSON of one evaluation (docs/contracts.md).  All numbers are exact
-until `as_json` writes them; comparisons never use rounded values.
+until `as_json` writes them; comparisons never use rounded values.  What an answer holds by the dozen is a
+`Struct`, which is made several times faster than a frozen dataclass.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
+
+from msgspec import Struct
 
 from fhir_mappings.facts import Issue, Source
 
@@ -40,8 +43,7 @@ class LtotStatus(StrEnum):
     CANNOT_TELL = "cannot_tell"
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """One reason for a finding, in words, with the resources it rests on."""
 
     kind: str
@@ -148,8 +150,7 @@ class Risk:
     reasons: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """One care-gap rule applied to one patient.  text is the sentence the clinician reads first."""
 
     id: str
@@ -166,8 +167,7 @@ class Gap:
     safety: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(Struct, frozen=True):
     """One tracked data element: value, date, source, or why it is unknown."""
 
     name: str

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from fractions import Fraction
 from operator import attrgetter
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fhir_mappings.facts import DrugFact, Facts, Fill, Order, Sig
 
@@ -25,10 +27,11 @@ _COUNTED_INTENTS = frozenset(
 _COUNTED_STATUS = frozenset({"active", "on-hold", "completed", "stopped", "ended", "unknown", ""})
 _COUNTED_FILLS = frozenset({"completed", "in-progress", "unknown", ""})
 _ENDED = frozenset({"stopped", "ended"})
+_REFILLED = frozenset({"active", "unknown", ""})
 
 
-class Supply(NamedTuple):
-    """What one order or fill supplies.  A tuple, as a chart has many: a frozen dataclass takes far longer to make.
+class Supply(Struct, frozen=True):
+    """What one order or fill supplies.  A `Struct`, as a chart has many: a frozen dataclass takes far longer to make.
 
     start: first day as written.  days: number of days, None when the chart does not tell.  first, last: the days it
     covers after early refills were laid end to end (equal to start and its end until then).
@@ -48,9 +51,9 @@ class Supply(NamedTuple):
     quantity_unit: str
     recorded_days: Fraction | None
     status: str
-    filled: bool
     prescriber: str
     order: str | None
+    filled: bool = False
     replaces: str | None = None
     outside: bool = False
     for_oud: bool | None = None
@@ -218,9 +221,9 @@ def _of_fill(fill: Fill, order: Order | None) -> Supply:
         quantity_unit=fill.quantity_unit,
         recorded_days=recorded,
         status=order.status if order else "unknown",
-        filled=True,
         prescriber=fill.prescriber or (order.prescriber if order else ""),
         order=order.ref if order else fill.order,
+        filled=True,
         replaces=order.replaces if order else None,
         outside=fill.outside and order is None,
         for_oud=order.for_oud if order else None,
@@ -230,44 +233,31 @@ def _of_fill(fill: Fill, order: Order | None) -> Supply:
 def _of_order(order: Order, as_of: int) -> Supply:
     """Without a fill the order is taken as filled on its first day, with every refill while it is active."""
     start = order.start.toordinal() if order.start else as_of
-    one = _days(order.drug, order.supply_days, order.quantity, order.quantity_unit, order.sigs)
-    one = one if order.start else None
-    bounded = order.end is not None and order.end_basis in {"bounds", "text"}
-    ends_by = order.end.toordinal() if order.end is not None and bounded else None
-    if one is None and ends_by is not None and 0 <= ends_by - start < LONGEST_BOUNDS:
-        one = ends_by - start + 1
-    refills = (
-        order.refills_allowed or 0 if order.status in {"active", "unknown", ""} and one is not None else 0
-    )
+    drug, sigs, quantity, unit = order.drug, order.sigs, order.quantity, order.quantity_unit
+    one = _days(drug, order.supply_days, quantity, unit, sigs) if order.start else None
+    ends_by = order.end.toordinal() if order.end is not None else None
+    bounds = ends_by if order.end_basis in {"bounds", "text"} else None
+    if one is None and bounds is not None and 0 <= bounds - start < LONGEST_BOUNDS:
+        one = bounds - start + 1
+    refills = order.refills_allowed or 0 if one is not None and order.status in _REFILLED else 0
     days = one * (1 + refills) if one is not None else None
     last = start + (days or 0) - 1
-    if ends_by is not None:
-        last = min(last, ends_by)
+    if bounds is not None:
+        last = min(last, bounds)
     if order.status in _ENDED:
         # A stopped order supplies nothing today; the day it stopped on is not recorded.
         last = min(last, as_of - 1)
+    # By position, which takes half as long as by name.
     return Supply(
-        ref=order.ref,
-        drug=order.drug,
-        start=start,
-        days=days,
-        first=start,
-        last=last,
-        sigs=order.sigs,
-        quantity=order.quantity,
-        quantity_unit=order.quantity_unit,
-        recorded_days=order.supply_days,
-        status=order.status,
-        filled=False,
-        prescriber=order.prescriber,
-        order=order.ref,
+        order.ref, drug, start, days, start, last, sigs, quantity, unit, order.supply_days, order.status,
+        order.prescriber, order.ref,
         replaces=order.replaces,
         for_oud=order.for_oud,
         assumed_refills=refills,
-        ends_by=ends_by if ends_by is not None else _validity(order),
+        ends_by=ends_by,
         longest=_longest(order, start, days),
         undated=order.start is None,
-    )
+    )  # fmt: skip
 
 
 def _longest(order: Order, start: int, days: int | None) -> int | None:
@@ -282,16 +272,12 @@ def _longest(order: Order, start: int, days: int | None) -> int | None:
     return start + min(int(lasting), LONGEST_SUPPLY) - 1
 
 
-def _validity(order: Order) -> int | None:
-    return order.end.toordinal() if order.end is not None else None
-
-
 def _days(
     drug: DrugFact, recorded: Fraction | None, quantity: Fraction | None, unit: str, sigs: Sequence[Sig]
 ) -> int | None:
     """Days' supply: recorded, else the shortest the quantity can last, else the length of a written course."""
-    if recorded is not None and _between(1, recorded, LONGEST_SUPPLY):
-        return int(recorded)
+    if recorded is not None and (days := _whole_days(recorded)) is not None:
+        return days
     if any(sig.sequence_day is not None for sig in sigs):
         return _course_days(drug, quantity, unit, sigs)
     if quantity is None:
@@ -299,14 +285,13 @@ def _days(
     lasting = (
         _patch_days(drug, quantity, sigs) if is_patch(drug) else _quantity_days(drug, quantity, unit, sigs)
     )
-    if lasting is None or not _between(1, lasting, LONGEST_SUPPLY):
-        return None
-    return int(lasting)
+    return _whole_days(lasting) if lasting is not None else None
 
 
-def _between(least: int, number: Fraction, most: int) -> bool:
-    """Exact, on whole numbers: comparing fractions takes many times as long."""
-    return least * number.denominator <= number.numerator <= most * number.denominator
+def _whole_days(days: Fraction) -> int | None:
+    """Full days of a supply, None outside what a supply can last.  Exact, and faster than comparing fractions."""
+    part, whole = days.as_integer_ratio()
+    return part // whole if whole <= part <= LONGEST_SUPPLY * whole else None
 
 
 def _course_days(drug: DrugFact, quantity: Fraction | None, unit: str, sigs: Sequence[Sig]) -> int | None:
@@ -384,4 +369,4 @@ def moved(supply: Supply, first: int, last: int) -> Supply:
     """The same supply on other days."""
     if (first, last) == (supply.first, supply.last):
         return supply
-    return supply._replace(first=first, last=last)
+    return replace(supply, first=first, last=last)

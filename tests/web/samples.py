@@ -7,6 +7,8 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+from msgspec import structs
+
 from app.clinical.evaluation import (
     Colour,
     Contribution,
@@ -120,7 +122,7 @@ def gap(number: str, name: str, status: Status, text: str, **changes: object) ->
             Evidence("result", "urine drug test, expected result", ("Observation/77",), date(2025, 8, 2)),
         ),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return structs.replace(made, **changes)  # type: ignore[arg-type]
 
 
 GAPS = (
@@ -190,7 +192,7 @@ NOT_LTOT = replace(
     LTOT, status=LtotStatus.NO, state="not", since=None, covered_days_90=0, definitions={"D0": False}
 )
 NOTHING_APPLIES = tuple(
-    replace(g, status=Status.NOT_APPLICABLE, text="Not on long-term therapy") for g in GAPS
+    structs.replace(g, status=Status.NOT_APPLICABLE, text="Not on long-term therapy") for g in GAPS
 )
 UNTOLD = replace(LTOT, status=LtotStatus.CANNOT_TELL, state="unknown", since=None, covered_days_90=28)
 SURE = replace(COMPLETE, overlaps=(), gaps=GAPS[:1] + GAPS[4:])
@@ -199,7 +201,7 @@ PARTIAL = replace(
     mme=mme(OXYCODONE, MORPHINE, complete=False, uncounted=(TRAMADOL,), sig_max=Fraction(144)),
     sources=failed("Observation"),
     gaps=(
-        replace(
+        structs.replace(
             GAPS[0], status=Status.UNKNOWN, colour=Colour.GREY, text="Results could not be read", last=None
         ),
         *GAPS[1:],
@@ -231,7 +233,8 @@ CANNOT_TELL = replace(
     mme=mme(current=None, complete=False, sig_max=None, avg_90=None, peak_90=None, own=None, outside=None),
     sources=failed("MedicationRequest"),
     gaps=tuple(
-        replace(g, status=Status.UNKNOWN, text="Medication orders could not be read") for g in GAPS[:2]
+        structs.replace(g, status=Status.UNKNOWN, text="Medication orders could not be read")
+        for g in GAPS[:2]
     ),
     overlaps=(),
 )

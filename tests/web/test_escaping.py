@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Struct, structs
 
 from app.web.presenters import panel_view
 from app.web.render import render_panel, render_state
@@ -41,6 +42,10 @@ def spoilt(value: Any, text: str) -> Any:
         return tuple(spoilt(one, text) for one in value)
     if isinstance(value, Mapping):
         return {key: spoilt(one, text) for key, one in value.items()}
+    if isinstance(value, Struct):
+        return structs.replace(
+            value, **{name: spoilt(getattr(value, name), text) for name in value.__struct_fields__}
+        )
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{f.name: spoilt(getattr(value, f.name), text) for f in fields(value)})
     return value

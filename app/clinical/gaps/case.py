@@ -246,19 +246,9 @@ def judged(printed: PrintedRule, case: Case) -> Gap | None:
     text = finding.text[:1].upper() + finding.text[1:]
     refs = dict.fromkeys(chain.from_iterable([item.refs for item in finding.evidence]))
     return Gap(
-        id=one.id,
-        name=one.name,
-        status=finding.status,
-        colour=finding.colour or _COLOURS.get(finding.status, Colour.GREY),
-        text=text,
-        rule=printed.words,
-        source=printed.source,
-        due=finding.due,
-        last=finding.last,
-        refs=tuple(refs),
-        evidence=finding.evidence,
-        safety=one.safety,
-    )
+        one.id, one.name, finding.status, finding.colour or _COLOURS.get(finding.status, Colour.GREY), text,
+        printed.words, printed.source, finding.due, finding.last, tuple(refs), finding.evidence, one.safety,
+    )  # fmt: skip
 
 
 def _concerned(one: Rule, case: Case) -> bool | None:
