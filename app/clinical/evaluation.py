@@ -1,19 +1,18 @@
 """Evaluation: what follows from the facts under a policy, with the evidence for every part.
 
 The shapes mirror the public JSON of one evaluation (docs/contracts.md).  All numbers are exact
-until `as_json` writes them; comparisons never use rounded values.  What an answer holds by the dozen is a
-`Struct`, which is made several times faster than a frozen dataclass.
+until `as_json` writes them; comparisons never use rounded values.  They are `Struct`s, as an answer holds
+many: a frozen dataclass takes several times as long to make.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fhir_mappings.facts import Issue, Source
 
@@ -52,8 +51,7 @@ class Evidence(Struct, frozen=True):
     when: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(Struct, frozen=True):
     """What one order or fill adds to the MME of a day.
 
     mg_per_day: base drug per day (patches: mcg per hour worn).  mme = mg_per_day x factor.
@@ -81,8 +79,7 @@ class Contribution:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Uncounted:
+class Uncounted(Struct, frozen=True):
     """An opioid that is present but cannot be counted.  reason is a public code, text says it in words."""
 
     ref: str
@@ -93,8 +90,7 @@ class Uncounted:
     active: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Mme:
+class Mme(Struct, frozen=True):
     """The daily morphine milligram equivalents at `as_of` and over the window.
 
     current None: an opioid is present but nothing could be counted, or only drugs without a factor are.
@@ -116,8 +112,7 @@ class Mme:
     timeline: tuple[tuple[date, Fraction | None], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Ltot:
+class Ltot(Struct, frozen=True):
     """Long-term opioid therapy by the policy's definition, and under the other presets side by side.
 
     confidence: points by reason, for the order of work lists only.
@@ -136,16 +131,14 @@ class Ltot:
     confidence: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion:
+class Exclusion(Struct, frozen=True):
     kind: str
     text: str
     refs: tuple[str, ...]
     since: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class Risk:
+class Risk(Struct, frozen=True):
     tier: str
     reasons: tuple[str, ...] = ()
 
@@ -177,8 +170,7 @@ class Element(Struct, frozen=True):
     unknown_because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True):
     """The whole answer for one patient on one day."""
 
     patient: str

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+
+from msgspec.structs import replace
 
 from app.clinical.counting import Counter, is_counted, methadone_per_day, uncounted
 from app.clinical.daily import change_points, stretches, window

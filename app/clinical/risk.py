@@ -16,7 +16,7 @@ from app.clinical.overlaps import Overlap, whole_stock
 from app.clinical.policy import Policy
 from app.clinical.records import Record, RecordKind
 from app.clinical.refills import early_fills, many_prescribers
-from app.clinical.scores import GAD7, ORT, ORT_OUD, ORT_OUD_CUT, PCPTSD5, PHQ9, newest_score, ort_band
+from app.clinical.scores import GAD7, ORT, ORT_OUD, ORT_OUD_CUT, PCPTSD5, PHQ9, Score, newest_score, ort_band
 from app.clinical.timeline import Timeline
 from app.clinical.udt import Analyte, analytes, is_result
 from app.clinical.words import amount, counted, day, joined
@@ -50,24 +50,25 @@ def risk(
     since = add_months(as_of, -12)
     stock = stock or whole_stock(facts, policy, as_of)
     judged = urine if urine is not None else analytes(facts, policy, as_of, stock)
+    ort, ort_oud = newest_score(facts, (ORT,), as_of), newest_score(facts, (ORT_OUD,), as_of)
     tests = [one for one in judged if one.unexpected and one.when > since]
     high = [
         *_dose(mme, policy, high=True),
         *(f"benzodiazepine: {o.text}" for o in overlaps if o.kind == "benzodiazepine" and o.now),
         *_high_conditions(facts, as_of),
-        *_ort(facts, as_of, "high"),
-        *(f"{said}, with an unexpected urine drug test" for said in _ort_oud(facts, as_of) if tests),
+        *_ort(ort, "high"),
+        *(f"{said}, with an unexpected urine drug test" for said in _ort_oud(ort_oud) if tests),
         *_refill_pattern(facts, policy, as_of, stock.opioids),
     ]
     moderate = [
         *_dose(mme, policy, high=False),
-        *_ort(facts, as_of, "moderate"),
-        *_ort_oud(facts, as_of),
+        *_ort(ort, "moderate"),
+        *_ort_oud(ort_oud),
         *_moderate_conditions(facts, as_of),
         *_mood(facts, as_of),
         *_unexpected(tests),
     ]
-    missing = _missing(facts, mme, as_of)
+    missing = _missing(facts, mme, as_of, scored=ort is not None or ort_oud is not None)
     computed = _tier(high, moderate, missing)
     return _confirmed(computed, policy, records, as_of) or computed
 
@@ -143,15 +144,13 @@ def _moderate_conditions(facts: Facts, as_of: date) -> list[str]:
     return [*found, *(["past substance use disorder"] if past else [])]
 
 
-def _ort(facts: Facts, as_of: date, band: str) -> list[str]:
-    score = newest_score(facts, (ORT,), as_of)
+def _ort(score: Score | None, band: str) -> list[str]:
     return (
         [f"ORT {amount(score.value)} on {day(score.when)}"] if score and ort_band(score.value) == band else []
     )
 
 
-def _ort_oud(facts: Facts, as_of: date) -> list[str]:
-    score = newest_score(facts, (ORT_OUD,), as_of)
+def _ort_oud(score: Score | None) -> list[str]:
     reached = score is not None and score.value >= ORT_OUD_CUT
     return [f"ORT-OUD {amount(score.value)} on {day(score.when)}"] if score and reached else []
 
@@ -181,10 +180,10 @@ def _refill_pattern(facts: Facts, policy: Policy, as_of: date, opioids: Timeline
     return found
 
 
-def _missing(facts: Facts, mme: Mme, as_of: date) -> list[str]:
+def _missing(facts: Facts, mme: Mme, as_of: date, *, scored: bool) -> list[str]:
     """What has to be known before anyone may be called low risk."""
     found: list[str] = []
-    if newest_score(facts, (ORT, ORT_OUD), as_of) is None:
+    if not scored:
         found.append("ORT")
     if mme.current is None or not mme.complete:
         found.append("MME")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from functools import cached_property
 from itertools import chain, groupby
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from app.clinical.words import amount
 from fhir_mappings.facts import Facts, Result, by_date
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tool:
     """A questionnaire.  total: its element; items: elements that together give the total; highest: top score."""
 
@@ -26,7 +27,7 @@ class Tool:
     highest: int
     items: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def elements(self) -> tuple[str, ...]:
         return (self.total, *self.items)
 

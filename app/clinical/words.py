@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -29,6 +30,7 @@ KINDS = {
 }
 
 
+@lru_cache(maxsize=4096)
 def day(value: date) -> str:
     """A date that reads the same in every country."""
     return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
@@ -65,13 +67,14 @@ def kind_words(kind: str) -> str:
     return KINDS.get(kind, kind)
 
 
-_ONE_OF = {"Patient": "patient record", "ServiceRequest": "referral or request"}
+_ONE_OF = {kind: words.removesuffix("s") for kind, words in KINDS.items()} | {
+    "ServiceRequest": "referral or request"
+}
 
 
 def counted_kind(number: int, kind: str) -> str:
     """ "1 visit", "2 visits": resources of one type, counted in clinic words."""
-    words = kind_words(kind)
-    return f"{number} {words}" if number != 1 else f"1 {_ONE_OF.get(kind, words.removesuffix('s'))}"
+    return f"{number} {kind_words(kind)}" if number != 1 else f"1 {_ONE_OF.get(kind, kind)}"
 
 
 def span(start: date, end: date) -> str:

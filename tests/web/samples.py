@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from app.clinical.evaluation import (
     Colour,
@@ -122,7 +121,7 @@ def gap(number: str, name: str, status: Status, text: str, **changes: object) ->
             Evidence("result", "urine drug test, expected result", ("Observation/77",), date(2025, 8, 2)),
         ),
     )
-    return structs.replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 GAPS = (
@@ -192,7 +191,7 @@ NOT_LTOT = replace(
     LTOT, status=LtotStatus.NO, state="not", since=None, covered_days_90=0, definitions={"D0": False}
 )
 NOTHING_APPLIES = tuple(
-    structs.replace(g, status=Status.NOT_APPLICABLE, text="Not on long-term therapy") for g in GAPS
+    replace(g, status=Status.NOT_APPLICABLE, text="Not on long-term therapy") for g in GAPS
 )
 UNTOLD = replace(LTOT, status=LtotStatus.CANNOT_TELL, state="unknown", since=None, covered_days_90=28)
 SURE = replace(COMPLETE, overlaps=(), gaps=GAPS[:1] + GAPS[4:])
@@ -201,7 +200,7 @@ PARTIAL = replace(
     mme=mme(OXYCODONE, MORPHINE, complete=False, uncounted=(TRAMADOL,), sig_max=Fraction(144)),
     sources=failed("Observation"),
     gaps=(
-        structs.replace(
+        replace(
             GAPS[0], status=Status.UNKNOWN, colour=Colour.GREY, text="Results could not be read", last=None
         ),
         *GAPS[1:],
@@ -233,8 +232,7 @@ CANNOT_TELL = replace(
     mme=mme(current=None, complete=False, sig_max=None, avg_90=None, peak_90=None, own=None, outside=None),
     sources=failed("MedicationRequest"),
     gaps=tuple(
-        structs.replace(g, status=Status.UNKNOWN, text="Medication orders could not be read")
-        for g in GAPS[:2]
+        replace(g, status=Status.UNKNOWN, text="Medication orders could not be read") for g in GAPS[:2]
     ),
     overlaps=(),
 )

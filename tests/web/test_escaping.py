@@ -75,8 +75,8 @@ def test_hostile_detail_of_an_error_is_text(text: str) -> None:
 
 def test_hostile_drug_name_is_readable_as_it_is() -> None:
     name = '<b>oxycodone</b> & "co"'
-    line = replace(samples.OXYCODONE, drug_name=name)
-    view = panel_view(replace(samples.COMPLETE, mme=samples.mme(line)), samples.PERSON, samples.NOW)
+    line = structs.replace(samples.OXYCODONE, drug_name=name)
+    view = panel_view(structs.replace(samples.COMPLETE, mme=samples.mme(line)), samples.PERSON, samples.NOW)
     assert f"{name}: 10 mg × 120" in read(render_panel(view, samples.PAGE)).text
 
 

@@ -1,6 +1,5 @@
 """Numbers and dates as they are written, and sums that add up on screen."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -8,6 +7,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from app.clinical.words import amount, day
 from app.web.presenters import panel_view

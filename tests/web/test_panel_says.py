@@ -1,9 +1,9 @@
 """What the clinician reads in each state of the panel."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from app.clinical.evaluation import Status
 from app.clinical.explain import gap_lines, ltot_lines, mme_lines
@@ -205,7 +205,7 @@ def test_high_dose_names_the_mark_and_gives_no_target() -> None:
 
 
 def test_a_date_the_sentence_already_names_is_not_repeated() -> None:
-    named = structs.replace(samples.GAPS[0], text="Urine drug test on 2 Aug 2025; overdue 9 months")
+    named = replace(samples.GAPS[0], text="Urine drug test on 2 Aug 2025; overdue 9 months")
     seen = panel(replace(samples.COMPLETE, gaps=(named,))).glance
     assert "Urine drug test on 2 Aug 2025; overdue 9 months. was due 2 Dec 2025" in seen
 
@@ -248,15 +248,13 @@ def test_many_unknowns_share_a_line_that_names_each_and_opens_their_reasons() ->
 
 
 def test_safety_item_that_cannot_be_told_keeps_its_own_row() -> None:
-    gaps = tuple(structs.replace(gap, safety=gap.id == "G05") for gap in samples.CROWDED.gaps)
+    gaps = tuple(replace(gap, safety=gap.id == "G05") for gap in samples.CROWDED.gaps)
     seen = panel(replace(samples.CROWDED, gaps=gaps)).glance
     assert "? Cannot tell Opioid agreement Documents could not be read." in seen
 
 
 def test_safety_items_come_first_within_their_status() -> None:
-    unsafe = tuple(
-        structs.replace(gap, status=Status.OVERDUE, safety=gap.id == "G06") for gap in samples.GAPS
-    )
+    unsafe = tuple(replace(gap, status=Status.OVERDUE, safety=gap.id == "G06") for gap in samples.GAPS)
     view = panel_view(replace(samples.COMPLETE, gaps=unsafe), samples.PERSON, samples.NOW)
     assert view.gaps.needs_action[0].title == "PEG"
 
@@ -273,7 +271,7 @@ def test_banner_names_the_patient_and_the_full_number_when_the_ehr_shows_none() 
 
 
 def test_banner_says_what_is_not_recorded_and_that_a_person_has_died() -> None:
-    bare = replace(samples.PERSON, display="", birth_date=None, mrn="", sex="", deceased=True)
+    bare = dataclasses.replace(samples.PERSON, display="", birth_date=None, mrn="", sex="", deceased=True)
     shown = read(render_shell(samples.PAGE, banner(bare, samples.AS_OF, full=False))).glance
     assert shown.startswith("Name not recorded · birth date not recorded · Deceased")
 

@@ -8,7 +8,9 @@ from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from app.clinical.evaluation import Colour, Evidence, Exclusion, Gap, Ltot, LtotStatus, Mme, Risk, Status
 from app.clinical.overlaps import Overlap, whole_stock
@@ -95,7 +97,7 @@ class Case:
         return None if self.ltot.status is LtotStatus.CANNOT_TELL else False
 
 
-class Finding(NamedTuple):
+class Finding(Struct, frozen=True):
     """What one rule found.  colour: only where it differs from the status's own."""
 
     status: Status
@@ -107,7 +109,7 @@ class Finding(NamedTuple):
 
     def also(self, *more: Evidence) -> Finding:
         """The same finding with more evidence."""
-        return self._replace(evidence=(*self.evidence, *more))
+        return replace(self, evidence=(*self.evidence, *more))
 
 
 class Scope(StrEnum):
@@ -277,7 +279,7 @@ def _checked(one: Rule, case: Case, *, certain: bool) -> Finding:
             and finding.status in (Status.OVERDUE, Status.DUE_SOON)
             and not one.safety
         ):
-            finding = finding._replace(status=Status.UNKNOWN, colour=Colour.GREY)
+            finding = replace(finding, status=Status.UNKNOWN, colour=Colour.GREY)
         what = "this is long-term opioid therapy" if one.scope is Scope.LTOT else "an opioid is in use"
         finding = finding.also(Evidence("scope", f"whether {what} cannot be told"))
     return _deferred(one, case, finding) if case.records and finding.status in _OPEN else finding
@@ -300,7 +302,7 @@ def _deferred(one: Rule, case: Case, finding: Finding) -> Finding:
     who = f" by {put_off.author}" if put_off.author else ""
     note = Evidence("deferral", f"deferred{who}{because}", (put_off.ref,), put_off.on)
     text = f"Deferred until {day(put_off.until)}{because}"
-    return finding._replace(status=Status.DEFERRED, colour=None, text=text).also(note)
+    return replace(finding, status=Status.DEFERRED, colour=None, text=text).also(note)
 
 
 def onboarding_until(case: Case, number: str) -> date | None:

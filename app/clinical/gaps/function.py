@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+from msgspec.structs import replace
+
 from app.clinical.evaluation import Evidence, Status
 from app.clinical.gaps.absence import only_if_read, unproven
 from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, not_applicable, rule, unknown
@@ -50,7 +52,7 @@ def peg_due(case: Case) -> Finding:
         return found
     text = f"{found.text}; not scored at the visit on {day(visit)}"
     visited = Evidence("visit", "visit without a PEG score", when=visit)
-    return found._replace(status=Status.DUE_SOON, text=text).also(visited)
+    return replace(found, status=Status.DUE_SOON, text=text).also(visited)
 
 
 @rule(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from app.clinical.evaluation import Colour, Evidence, Status
 from app.clinical.exclusions import active_problems, began
 from app.clinical.gaps.absence import unproven
@@ -44,7 +46,7 @@ _SLEEP_RED_AT = 50
 
 def soft(finding: Finding) -> Finding:
     """Overdue, but of a kind that is shown in yellow."""
-    return finding._replace(colour=Colour.YELLOW) if finding.status is Status.OVERDUE else finding
+    return replace(finding, colour=Colour.YELLOW) if finding.status is Status.OVERDUE else finding
 
 
 def newest_scores(case: Case, *tools: Tool) -> list[Done]:
@@ -96,7 +98,7 @@ def opioid_risk(case: Case) -> Finding:
         "diagnosis", "a diagnosis that may change the score", tuple(p.ref for p in later), began(later[0])
     )
     text = f"{found.text}; a new diagnosis since may change it"
-    return found._replace(status=Status.DUE_SOON, text=text).also(note)
+    return replace(found, status=Status.DUE_SOON, text=text).also(note)
 
 
 @rule(

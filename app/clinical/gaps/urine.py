@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from itertools import groupby
 
+from msgspec.structs import replace
+
 from app.clinical.evaluation import Colour, Evidence, Status
 from app.clinical.gaps.absence import only_if_read, unproven
 from app.clinical.gaps.case import (
@@ -79,8 +81,8 @@ def urine_due(case: Case) -> Finding:
     text = f"{found.text}; one asked for on {day(when)}, result outstanding"
     long_ago = case.as_of - when > timedelta(days=case.policy.number("G03", "pending_days"))
     if found.status is Status.MET and long_ago:
-        return found._replace(status=Status.DUE_SOON, text=text).also(note)
-    return found._replace(text=text).also(note)
+        return replace(found, status=Status.DUE_SOON, text=text).also(note)
+    return replace(found, text=text).also(note)
 
 
 @rule(
