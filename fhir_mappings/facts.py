@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from types import MappingProxyType
 
@@ -291,6 +291,11 @@ class Source:
     problem: str = ""
 
 
+@lru_cache(maxsize=64)
+def _not_requested(kind: str) -> Source:
+    return Source(kind, complete=False, connected=False, problem="not requested")
+
+
 @dataclass(frozen=True)
 class Facts:
     """Everything read of one patient's chart, with how completely it was read.  Order carries no meaning.
@@ -311,8 +316,7 @@ class Facts:
 
     def source(self, kind: str) -> Source:
         """The completeness of one resource type; a type never asked for is neither complete nor connected."""
-        found = self.sources.get(kind)
-        return found or Source(kind, complete=False, connected=False, problem="not requested")
+        return self.sources.get(kind) or _not_requested(kind)
 
     @cached_property
     def results_by_element(self) -> Mapping[str, Sequence[Result]]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from operator import attrgetter
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from app.clinical.counting import Counter, methadone_per_day
 from app.clinical.evaluation import Contribution, Uncounted
@@ -20,7 +22,7 @@ _DOSE = attrgetter("quantity", "recorded_days", "drug", "sigs", "quantity_unit")
 _BY_DAYS = attrgetter("first", "last", "ref")
 
 
-class Stretch(NamedTuple):
+class Stretch(Struct, frozen=True):
     """Days with one daily MME.  mme None: an opioid is in supply and nothing of it can be counted.
 
     supplied: how many of the supplies of these days were counted.
@@ -67,14 +69,15 @@ def stretches(
         if here:
             before, known = known, values.on(start, here)
             if steps and steps[-1].last == start - 1 and known == before:
-                steps[-1] = steps[-1]._replace(last=stop - 1)
+                steps[-1] = replace(steps[-1], last=stop - 1)
             else:
-                steps.append(Stretch(start, stop - 1, _sum(known) if known else None, len(known)))
+                steps.append(Stretch(start, stop - 1, total(known) if known else None, len(known)))
     return tuple(steps)
 
 
-def _sum(values: Sequence[Fraction]) -> Fraction:
-    return values[0] if len(values) == 1 else sum(values[1:], values[0])
+def total(values: Sequence[Fraction]) -> Fraction:
+    """The sum, 0 of none.  It begins with the first value, as adding to 0 takes as long as any addition."""
+    return sum(values[1:], values[0]) if values else Fraction(0)
 
 
 def _course_edges(supply: Supply) -> list[int]:
@@ -182,8 +185,8 @@ class Window:
 def window(steps: Sequence[Stretch], first: int, length: int, *, in_doubt: bool) -> Window:
     """The window of so many days from `first` on."""
     inside = clipped(steps, first)
-    total = sum((step.days * step.mme for step in inside if step.mme is not None), Fraction(0))
-    return Window(inside, length, in_doubt, total)
+    doses = [step.mme * step.days for step in inside if step.mme is not None]
+    return Window(inside, length, in_doubt, total(doses))
 
 
 def clipped(steps: Sequence[Stretch], first: int) -> tuple[Stretch, ...]:

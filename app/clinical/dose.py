@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from app.clinical.supply import Supply, is_patch
 from fhir_mappings.facts import Amount, DrugFact, Sig
 
 
-class DailyDose(NamedTuple):
+class DailyDose(Struct, frozen=True):
     """amount per day in `unit` ("mg", "mcg" or "mcg/h"); most, least: at the label's limits; peak: on a dosing day."""
 
     amount: Fraction
@@ -68,8 +70,8 @@ def daily_dose(supply: Supply, day: int) -> DailyDose | NoDose:
     if by_quantity is None:
         return _with_total(by_sig) if isinstance(by_sig, DailyDose) else by_sig
     if isinstance(by_sig, DailyDose):
-        by_quantity = by_quantity._replace(
-            most=by_sig.most, least=by_sig.least, peak=by_sig.peak, prn=by_sig.prn
+        by_quantity = replace(
+            by_quantity, most=by_sig.most, least=by_sig.least, peak=by_sig.peak, prn=by_sig.prn
         )
     return _with_total(by_quantity)
 
@@ -79,7 +81,7 @@ def _with_total(dose: DailyDose) -> DailyDose:
     if dose.method == "patch" and " + " not in dose.arithmetic:
         return dose
     per = dose.unit if dose.method == "patch" else f"{dose.unit}/d"
-    return dose._replace(arithmetic=f"{dose.arithmetic} = {plain(dose.amount)} {per}")
+    return replace(dose, arithmetic=f"{dose.arithmetic} = {plain(dose.amount)} {per}")
 
 
 def plain(number: Fraction) -> str:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from msgspec.structs import replace
 
 from app.clinical.counting import Counter, is_counted, methadone_per_day, uncounted
-from app.clinical.daily import change_points, stretches, window
+from app.clinical.daily import change_points, stretches, total, window
 from app.clinical.evaluation import Contribution, Mme, Uncounted
 from app.clinical.opioids import (
     for_opioid_use_disorder,
@@ -152,7 +152,7 @@ def _label_maximum(
         return current
     more = [counter.count(supply, day) for supply in presumed_ended if is_counted(supply)]
     parts = (*counted, *(part for part in more if isinstance(part, Contribution)))
-    return sum((p.sig_max if p.sig_max is not None else p.mme for p in parts), Fraction(0))
+    return total([p.sig_max if p.sig_max is not None else p.mme for p in parts])
 
 
 def _apart(present: Sequence[Supply]) -> tuple[Uncounted, ...]:
@@ -177,14 +177,14 @@ def _current(
     counted: Sequence[Contribution], missing: Sequence[Uncounted], apart: Sequence[Uncounted], *, whole: bool
 ) -> Fraction | None:
     if counted:
-        return sum((part.mme for part in counted), Fraction(0))
+        return total([part.mme for part in counted])
     return None if missing or apart or not whole else Fraction(0)
 
 
 def _subtotal(counted: Sequence[Contribution], current: Fraction | None, *, outside: bool) -> Fraction | None:
     if current is None:
         return None
-    return sum((part.mme for part in counted if part.outside is outside), Fraction(0))
+    return total([part.mme for part in counted if part.outside is outside])
 
 
 def _flags(laid: Timeline, use: _Use, counted: Sequence[Contribution], facts: Facts) -> tuple[str, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import date
+from functools import lru_cache
 
 _IN_EVERY_MONTH = 28
 
 
+@lru_cache(maxsize=4096)
 def add_months(start: date, months: int) -> date:
     """The same day of the month, or the month's last day when it is shorter.  months may be negative."""
     year, month = divmod(start.year * 12 + start.month - 1 + months, 12)

@@ -26,14 +26,13 @@ def for_opioid_use_disorder(supply: Supply) -> bool:
     """Treatment of opioid use disorder: by the product, or, for methadone, by what the order says."""
     if supply.drug.category == "oud_treatment":
         return supply.for_oud is not False
-    return supply.drug.ingredient in {"methadone", "buprenorphine"} and supply.for_oud is True
+    return supply.for_oud is True and supply.drug.ingredient in {"methadone", "buprenorphine"}
 
 
 def counts_for_therapy(supply: Supply) -> bool:
     """Whether the supply can make a person's therapy long-term."""
-    if not supply.drug.is_opioid or for_opioid_use_disorder(supply):
-        return False
-    return supply.drug.category not in _NEVER
+    drug = supply.drug
+    return drug.is_opioid and drug.category not in _NEVER and not for_opioid_use_disorder(supply)
 
 
 def has_no_factor_by_design(supply: Supply) -> bool:

@@ -15,7 +15,9 @@ from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 from operator import attrgetter
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from app.clinical.overlaps import whole_stock
 from app.clinical.policy import Policy
@@ -115,7 +117,7 @@ _INVALID = re.compile(r"invalid|adulterat|dilut|substitut|unsuitable|reject", re
 _POSITIVE_CODES, _NEGATIVE_CODES = frozenset({"POS", "DET"}), frozenset({"NEG", "ND"})
 
 
-class Analyte(NamedTuple):
+class Analyte(Struct, frozen=True):
     """One analyte of one specimen, judged.
 
     definitive: by a confirmatory method.  drugs: those in supply that the outcome is about.
@@ -174,7 +176,7 @@ def _seen_elsewhere(found: list[Analyte]) -> list[Analyte]:
 
 def _found_after_all(one: Analyte) -> Analyte:
     text = f"{one.text}; {joined(one.drugs)} detected by another assay of the same day"
-    return one._replace(outcome=Outcome.EXPECTED_NEGATIVE, text=text)
+    return replace(one, outcome=Outcome.EXPECTED_NEGATIVE, text=text)
 
 
 class _Drugs:
