@@ -103,10 +103,15 @@ def _amount_of(raw: bytes, code: str, written: str) -> tuple[Fraction | None, st
 
 def days_of(quantity: Quantity | None) -> Fraction | None:
     """A duration in days; None when absent or in another unit."""
-    value = value_of(quantity)
-    if quantity is None or value is None:
+    if quantity is None or quantity.comparator:
         return None
-    per = _DAYS.get(quantity.code.strip().lower())
-    if per is None or not quantity.code:
-        per = _DAYS.get(quantity.unit.strip().lower())
-    return value * per if per is not None else None
+    return _days_of(bytes(quantity.value), quantity.code, quantity.unit)
+
+
+@lru_cache(maxsize=8192)
+def _days_of(raw: bytes, code: str, written: str) -> Fraction | None:
+    value = number_of(raw)
+    per = _DAYS.get(code.strip().lower())
+    if per is None or not code:
+        per = _DAYS.get(written.strip().lower())
+    return value * per if value is not None and per is not None else None

@@ -165,8 +165,9 @@ def _peg(make: _Maker) -> list[Element]:
 
 
 def _pdmp(make: _Maker) -> list[Element]:
-    last = newest(checks(make.case), make.case.as_of)
-    when = make.newest("pdmp_date", checks(make.case), "PDMP check", CHECKS, ("PDMP",))
+    done = checks(make.case)
+    last = newest(done, make.case.as_of)
+    when = make.newest("pdmp_date", done, "PDMP check", CHECKS, ("PDMP",))
     if when.when is not None:
         when = make.known("pdmp_date", day(when.when), when.when, when.ref)
     if last is None or not last.text:

@@ -8,6 +8,7 @@ from functools import cached_property
 from operator import attrgetter
 
 from app.clinical.supply import BY_START, Supply, moved
+from fhir_mappings.facts import DrugFact
 
 _BY_FIRST = attrgetter("first", "ref")
 
@@ -123,7 +124,7 @@ def _last_day(supply: Supply, first: int, carry_cap: int) -> int:
 
 def _relation(earlier: Supply, later: Supply) -> str:
     """What a later supply of the same ingredient and release is to one that still lasts."""
-    same_strength = earlier.drug.strength == later.drug.strength
+    same_strength = _same_strength(earlier.drug, later.drug)
     if _names(later, earlier):
         return "refill" if same_strength and _schedule(earlier) == _schedule(later) else "replaces"
     same_prescriber = not earlier.prescriber or not later.prescriber or earlier.prescriber == later.prescriber
@@ -132,6 +133,11 @@ def _relation(earlier: Supply, later: Supply) -> str:
     if earlier.start == later.start or not same_prescriber or earlier.outside != later.outside:
         return "concurrent"
     return "presumably replaces" if _same_times(earlier, later) else "concurrent"
+
+
+def _same_strength(one: DrugFact, other: DrugFact) -> bool:
+    """Refills mostly share one drug, and comparing fractions takes long."""
+    return one is other or one.strength == other.strength
 
 
 def _schedule(supply: Supply) -> tuple[object, ...]:
