@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from smart_launch.endpoints import split_url
+from smart_launch.endpoints import is_loopback, split_url
 from smart_launch.errors import Reason, TokenError
 
 FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -28,8 +28,8 @@ class LaunchContext:
     """What the EHR says the user is looking at.
 
     ``patient`` and ``encounter`` are logical ids, hidden from reprs. ``need_patient_banner`` is True unless
-    the server clearly says otherwise: showing who the patient is twice does no harm. ``style_url`` is https
-    or None.
+    the server clearly says otherwise: showing who the patient is twice does no harm. ``style_url`` is https,
+    or on this machine, or None.
     """
 
     patient: str | None = field(default=None, repr=False)
@@ -45,11 +45,12 @@ def read_context(members: Mapping[str, object]) -> LaunchContext:
     """Read the context members of a token response. Raises TokenError for an id that cannot be a FHIR id."""
     style_url = _text(members, "smart_style_url")
     parts = split_url(style_url) if style_url else None
+    kept = parts is not None and (parts.scheme == "https" or is_loopback(parts.hostname or ""))
     return LaunchContext(
         patient=_fhir_id(members, "patient"),
         encounter=_fhir_id(members, "encounter"),
         need_patient_banner=_banner(members.get("need_patient_banner")),
-        style_url=style_url if parts is not None and parts.scheme == "https" else None,
+        style_url=style_url if kept else None,
         intent=_text(members, "intent"),
         tenant=_text(members, "tenant"),
         items=_items(members.get("fhirContext")),

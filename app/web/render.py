@@ -42,14 +42,13 @@ class LaunchPage:
     """The page of one launch: where it finds its parts, and what it proves about itself.
 
     fingerprint: told back to the server with every request, so that it can refuse a page of another patient.
-    idle_seconds: how long the session lives without use.  style_url: the stylesheet with the EHR's colours,
-    "" when there is none.
+    idle_seconds: how long the session lives without use.  styled: whether the EHR suggests colours of its own.
     """
 
     launch_id: str
     fingerprint: str
     idle_seconds: int
-    style_url: str = ""
+    styled: bool = False
 
     @property
     def address(self) -> str:
@@ -64,6 +63,11 @@ class LaunchPage:
     def whole(self) -> str:
         """The panel in one go, for browsers without script and for trying again."""
         return f"{self.address}?whole=1"
+
+    @property
+    def style(self) -> str:
+        """The stylesheet with the EHR's colours."""
+        return f"{self.address}/style.css"
 
     @property
     def printing(self) -> str:

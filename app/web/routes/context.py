@@ -104,4 +104,9 @@ async def form_fields(request: Request) -> dict[str, str]:
 def launch_page(request: Request, opened: OpenLaunch) -> LaunchPage:
     """The page of this launch, for the templates."""
     idle = service_of(request).settings.idle_minutes * 60
-    return LaunchPage(opened.launch.id, opened.launch.patient_fingerprint, idle_seconds=idle)
+    return LaunchPage(
+        opened.launch.id,
+        opened.launch.patient_fingerprint,
+        idle_seconds=idle,
+        styled=bool(opened.launch.style_url),
+    )

@@ -7,9 +7,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from app.clinical.as_json import as_json
+from app.jobs.ehr_style import ehr_style
 from app.jobs.open_panel import OpenedPanel, open_panel
 from app.jobs.record import CLINICIAN, recordable
 from app.jobs.tokens import end_launch
+from app.web.palette import ehr_stylesheet
 from app.web.presenters import panel_view
 from app.web.presenters_records import Recording
 from app.web.render import render_panel, render_shell, render_state
@@ -39,6 +41,14 @@ async def content(request: Request, launch_id: str) -> Response:
     if request.headers.get("accept", "").startswith("application/json"):
         return Response(msgspec.json.encode(as_json(panel.evaluation)), media_type="application/json")
     return HTMLResponse(render_panel(_view(panel, opened), launch_page(request, opened)))
+
+
+@router.get("/style.css")
+async def style(request: Request, launch_id: str) -> Response:
+    """The EHR's colours and font size, where everything stays readable in them; empty where not."""
+    opened = await open_launch(request, launch_id, counts_as_use=False)
+    suggested = await ehr_style(service_of(request), opened.tenant, opened.launch)
+    return Response(ehr_stylesheet(suggested), media_type="text/css")
 
 
 @router.post("/keep")
