@@ -15,7 +15,7 @@ from app.clinical.policy import Policy
 from app.clinical.state import LISTED, Decision, Standing, State, standing
 from app.clinical.supply import Supply
 from app.clinical.timeline import Timeline
-from app.clinical.words import day
+from app.clinical.words import day, joined
 from fhir_mappings.facts import Facts, Order
 
 
@@ -104,11 +104,25 @@ def _supply_evidence(
     gaps = _gaps(found, first)
     if gaps and days:
         evidence.append(Evidence("gaps", f"Days without supply: {gaps}."))
+    if lasting := _lasting(covering, found.day):
+        evidence.append(Evidence("supply_end", lasting))
     for supply in unknown:
         if supply.start >= first:
             text = f"{supply.drug.name}: how long it lasts is not recorded."
             evidence.append(Evidence("unknown_supply", text, (supply.ref,), date.fromordinal(supply.start)))
     return evidence
+
+
+def _lasting(covering: Sequence[Supply], today: int) -> str:
+    """The last day with supply of each drug in supply today: what a covering clinician asks first about a refill."""
+    last: dict[str, int] = {}
+    for supply in covering:
+        if supply.last >= today:
+            name = supply.drug.ingredient or supply.drug.name
+            last[name] = max(supply.last, last.get(name, 0))
+    ends = sorted((end, name) for name, end in last.items())
+    said = joined(f"{day(date.fromordinal(end))} ({name})" for end, name in ends)
+    return f"Supply on record to {said}." if said else ""
 
 
 def _gaps(found: Coverage, first: int) -> str:

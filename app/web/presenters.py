@@ -105,7 +105,8 @@ def _answer_detail(evaluation: Evaluation) -> str:
         return f"{known}; the chart was not fully read." if unread else f"{known}."
     covered = f"{ltot.covered_days_90} of the last 90 days covered"
     since = f", since {day(ltot.since)}" if ltot.since else ""
-    return f"{covered}{since}."
+    supply = "".join(f" {one.text}" for one in ltot.evidence if one.kind == "supply_end")
+    return f"{covered}{since}.{supply}"
 
 
 def _exclusion_notices(exclusions: tuple[Exclusion, ...]) -> tuple[Notice, ...]:

@@ -140,3 +140,28 @@ def test_bree_s_first_quarter_of_one_long_fill() -> None:
     """L09: the 90-day fill of 2 January makes the first quarter chronic, and the second not."""
     assert evaluated(TIMELINES[8].fills, "2025-03-31")[0].definitions["D3"] is True
     assert evaluated(TIMELINES[8].fills, "2025-04-01")[0].definitions["D3"] is False
+
+
+@pytest.mark.parametrize(
+    ("fills", "said"),
+    [
+        ((("2025-03-03", 30),), "Supply on record to 1 Apr 2025 (oxycodone)."),
+        ((("2025-03-03", 30), ("2025-03-28", 30)), "Supply on record to 1 May 2025 (oxycodone)."),
+        ((("2025-02-03", 28),), ""),
+    ],
+    ids=["one fill", "refilled early", "run out"],
+)
+def test_a_covering_clinician_reads_when_the_supply_ends(
+    fills: tuple[tuple[str, int], ...], said: str
+) -> None:
+    found, _ = evaluated(fills, "2025-03-31")
+    assert " ".join(one.text for one in found.evidence if one.kind == "supply_end") == said
+
+
+def test_each_drug_in_supply_has_its_own_last_day() -> None:
+    orders = chart(
+        order("1", drug("oxycodone", "10"), date(2025, 3, 20), sig("1", "4"), quantity="56", days="14"),
+        order("2", drug("morphine", "15", release="ER"), date(2025, 3, 3), sig("1", "2"), days="30"),
+    )
+    said = [one.text for one in ltot(orders, POLICY, date(2025, 3, 31)).evidence if one.kind == "supply_end"]
+    assert said == ["Supply on record to 1 Apr 2025 (morphine) and 2 Apr 2025 (oxycodone)."]

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from msgspec.structs import replace
 
-from app.clinical.evaluation import Status
+from app.clinical.evaluation import Evidence, Status
 from app.clinical.explain import gap_lines, ltot_lines, mme_lines
 from app.web.presenters import banner, panel_view
 from app.web.render import render_shell
@@ -325,3 +325,11 @@ def test_every_state_of_a_finding_is_a_word_beside_its_shape(state: str) -> None
     ):
         assert row.word
         assert row.tone.shape in "●◆✓■?"
+
+
+def test_the_answer_says_when_the_supply_ends_for_whoever_covers_today() -> None:
+    lasting = Evidence("supply_end", "Supply on record to 11 Oct 2026 (oxycodone).")
+    therapy = replace(samples.COMPLETE.ltot, evidence=(*samples.COMPLETE.ltot.evidence, lasting))
+    view = panel_view(replace(samples.COMPLETE, ltot=therapy), samples.PERSON, samples.NOW)
+    assert view.answer.detail.endswith("since 29 Aug 2025. Supply on record to 11 Oct 2026 (oxycodone).")
+    assert "Supply on record to 11 Oct 2026 (oxycodone)." in view.summary
