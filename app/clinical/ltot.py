@@ -70,7 +70,8 @@ def ltot(
 
 def _sentence(where: Standing) -> str:
     ask = f"; {where.ask}" if where.ask else ""
-    return f"{where.reason[:1].upper()}{where.reason[1:]}{ask}."
+    said = f"{where.reason[:1].upper()}{where.reason[1:]}{ask}"
+    return said if said.endswith("?") else f"{said}."
 
 
 def _answer(
