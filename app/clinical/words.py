@@ -47,9 +47,9 @@ def amount(value: Fraction) -> str:
     return f"{shown.normalize():f}"
 
 
-def counted(number: int, noun: str) -> str:
-    """ "1 day", "2 days"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, several: str = "") -> str:
+    """ "1 day", "2 days".  several: the plural where it is not the noun with an s."""
+    return f"{number} {noun if number == 1 else several or f'{noun}s'}"
 
 
 def joined(parts: Iterable[str], last: str = "and") -> str:

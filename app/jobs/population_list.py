@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 from app.clinical.gaps import RULES
 from app.errors import LtotError
 from app.jobs.entries import standing
 from app.jobs.registry import Listing, filters_of, list_patients, run_of
-from app.jobs.registry_files import write_list
+from app.jobs.registry_files import csv_of
 from app.jobs.service import Service, in_thread
 from app.store.launch import Launch
 from app.store.records import KeptEntry
@@ -96,7 +94,7 @@ def _open_list(service: Service, tenant: Tenant, launch: Launch, asked: Asked) -
     )
     kept = service.records.of_patients(tenant.id, [entry.patient for entry in listing.entries])
     since = {patient: count for patient, made in kept.items() if (count := _not_counted(made, run))}
-    shown = Asked(**{name: getattr(asked, name) for name in Asked.__slots__} | {"run": run.id, "page": page})
+    shown = replace(asked, run=run.id, page=page)
     return OpenedList(shown, runs, listing, registry.prescribers(run.id), since, read_at)
 
 
@@ -126,10 +124,7 @@ def _list_as_csv(service: Service, tenant: Tenant, launch: Launch, asked: Asked)
         launch_id=launch.id,
         order=asked.order,
     )
-    with tempfile.TemporaryDirectory(prefix="ltot-list-") as folder:
-        file = Path(folder) / "list.csv"
-        write_list(file, found.run, found.entries)
-        return found.run, file.read_bytes()
+    return found.run, csv_of(found.entries)
 
 
 def read_asked(fields: dict[str, str]) -> Asked:

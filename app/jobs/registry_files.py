@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -80,14 +81,19 @@ def _status(entry: RegistryEntry, gap: str) -> str:
     return entry.gaps[gap][0].replace("_", " ") if gap in entry.gaps else ""
 
 
+def csv_of(entries: Sequence[RegistryEntry]) -> bytes:
+    """A list as a CSV file; it is made in memory, as it names people."""
+    gaps, text = _gaps(entries), io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([*COLUMNS, *gaps])
+    for entry in entries:
+        row = [*_cells(entry), *(_status(entry, gap) for gap in gaps)]
+        writer.writerow([_harmless(cell) for cell in row])
+    return text.getvalue().encode("utf-8-sig")
+
+
 def _csv(path: Path, run: RunSummary, entries: Sequence[RegistryEntry]) -> None:  # noqa: ARG001 - one shape
-    gaps = _gaps(entries)
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*COLUMNS, *gaps])
-        for entry in entries:
-            row = [*_cells(entry), *(_status(entry, gap) for gap in gaps)]
-            writer.writerow([_harmless(cell) for cell in row])
+    path.write_bytes(csv_of(entries))
 
 
 def _harmless(cell: Cell) -> Cell:

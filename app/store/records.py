@@ -72,15 +72,7 @@ class Records:
 
     def of_patient(self, tenant_id: str, patient: str) -> tuple[KeptEntry, ...]:
         """Every entry about a patient in the order they were made, withdrawals included."""
-        hashes = self._store.ring.keyed_hashes(f"patient {tenant_id}", patient)
-        with self._store.tenant(tenant_id) as session:
-            rows = session.scalars(
-                select(VisitRecordRow)
-                .where(VisitRecordRow.patient_hash.in_(hashes))
-                .order_by(VisitRecordRow.at, VisitRecordRow.id)
-            ).all()
-            attempts = self._attempts(session, [row.id for row in rows])
-            return tuple(self._kept(row, attempts) for row in rows)
+        return self._of_some(tenant_id, (patient,)).get(patient, ())
 
     def of_patients(self, tenant_id: str, patients: Sequence[str]) -> dict[str, tuple[KeptEntry, ...]]:
         """As `of_patient`, for many; only patients with an entry are in it."""

@@ -46,7 +46,7 @@ def list_view(opened: OpenedList) -> ListView:
     shown = len(listing.entries)
     place = f"{first + 1} to {first + shown} of {listing.total}" if shown else "Nobody fits"
     return ListView(
-        headline=f"{counted(listing.total, 'patient')}",
+        headline=counted(listing.total, "patient"),
         fresh=tuple(_fresh(listing.run, opened.read_at)),
         notices=tuple(_notices(listing.run)),
         filters=tuple(_filters(opened)),
@@ -65,7 +65,7 @@ def _fresh(run: RunSummary, now: datetime) -> Iterator[str]:
     loaded = run.loaded_at.astimezone(now.tzinfo)
     yield f"As of {day(run.as_of)}, loaded {day(loaded.date())} {clock(loaded)}."
     yield (
-        f"{counted(record['patients'], 'person').replace('persons', 'people')} in the export, "
+        f"{counted(record['patients'], 'person', 'people')} in the export, "
         f"{record['patients_with_opioid']} with an opioid, cannot tell for {record['opioid_cannot_tell']}."
     )
     yield f"{record['on_ltot']} on long-term opioid therapy, cannot tell for {record['ltot_cannot_tell']}."
@@ -73,7 +73,7 @@ def _fresh(run: RunSummary, now: datetime) -> Iterator[str]:
     yield (
         "What was recorded in visits is not counted."
         if entries is None
-        else f"{counted(entries, 'entry').replace('entrys', 'entries')} recorded in visits counted."
+        else f"{counted(entries, 'entry', 'entries')} recorded in visits counted."
     )
 
 
