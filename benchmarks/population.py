@@ -104,9 +104,7 @@ def _memory(pid: int) -> float:
 
 def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.population", description=__doc__)
-    parser.add_argument(
-        "--size", type=int, default=64, help="megabytes of NDJSON; 1024 for figures to rely on"
-    )
+    parser.add_argument("--size", type=int, default=1024, help="megabytes of NDJSON; 64 for a short run")
     parser.add_argument(
         "--background", type=int, default=250, help="megabytes of other data per 1,000 patients"
     )

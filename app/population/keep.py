@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 
 import msgspec
 
@@ -73,7 +74,7 @@ class Keeper:
         if not shards:
             return
         owners = array("I", index.owner)
-        for kept in _kept(part, _lines(index, shards)):
+        for kept in _kept(part, index, map(shards.__contains__, owners)):
             yield shards[owners[kept.line - part.first - 1]], kept
 
     def damages(self, set_aside: Iterable[SetAside]) -> Iterator[tuple[int, SetAside]]:
@@ -90,7 +91,7 @@ def medications_of(
     ids = {number: id_ for id_ in shards for number in index.shared.get(id_, ())}
     if not ids:
         return
-    for kept in _kept(part, _numbered(index, ids)):
+    for kept in _kept(part, index, map(ids.__contains__, count(1))):
         for shard in shards[ids[kept.line - part.first]]:
             yield shard, kept
 
@@ -105,24 +106,6 @@ def unpack(record: bytes) -> Row | SetAside:
     return found.row() if isinstance(found, Kept) else found
 
 
-def _kept(part: Part, lines: Iterable[tuple[int, int, int]]) -> Iterator[Kept]:
-    for number, text in chosen_lines(part, lines):
+def _kept(part: Part, index: Index, chosen: Iterable[bool]) -> Iterator[Kept]:
+    for number, text in chosen_lines(part, array("Q", index.size), chosen):
         yield Kept(part.name, part.first + number, part.moment, text)
-
-
-def _lines(index: Index, wanted: Container[int]) -> Iterator[tuple[int, int, int]]:
-    """Number, position and size of the lines whose owner's number is wanted."""
-    position = 0
-    owners, sizes = array("I", index.owner), array("Q", index.size)
-    for number, (owner, size) in enumerate(zip(owners, sizes, strict=True), 1):
-        if owner in wanted:
-            yield number, position, size
-        position += size
-
-
-def _numbered(index: Index, wanted: Container[int]) -> Iterator[tuple[int, int, int]]:
-    position = 0
-    for number, size in enumerate(array("Q", index.size), 1):
-        if number in wanted:
-            yield number, position, size
-        position += size

@@ -65,18 +65,11 @@ def held_by_several(packed: Iterable[bytes]) -> set[int]:
 
 def holders_in(part: Part, size: bytes, resources: bytes, several: set[int]) -> Iterator[Holder]:
     """Who holds these resources, among the lines of one part."""
-    for _, text in chosen_lines(part, _lines(size, resources, several)):
+    chosen = map(several.__contains__, array("Q", resources))
+    for _, text in chosen_lines(part, array("Q", size), chosen):
         row = probe(text, part.name, 0, part.moment)
         if isinstance(row, Row):
             yield from _holder(row, part.server)
-
-
-def _lines(size: bytes, resources: bytes, several: set[int]) -> Iterator[tuple[int, int, int]]:
-    position = 0
-    for number, (length, resource) in enumerate(zip(array("Q", size), array("Q", resources), strict=True), 1):
-        if resource in several:
-            yield number, position, length
-        position += length
 
 
 def _holder(row: Row, server: str) -> Iterator[Holder]:
