@@ -42,8 +42,8 @@ def test_the_client_follows_no_redirect_and_no_proxy_of_the_environment() -> Non
 def test_evil_discovery_and_inside_addresses_are_tested_where_they_are_guarded() -> None:
     assert (
         missing(
-            "tests/security/test_hostile_launches.py::test_an_evil_discovery_document_opens_nothing_and_leads_nowhere",
-            "tests/security/test_hostile_launches.py::test_an_answer_that_is_none_opens_nothing_and_is_not_followed",
+            "tests/security/hostile/test_ehr_answers.py::test_an_evil_discovery_document_opens_nothing_and_leads_nowhere",
+            "tests/security/hostile/test_ehr_answers.py::test_an_answer_that_is_none_opens_nothing_and_is_not_followed",
             "tests/ehr/test_http.py::test_a_name_that_leads_inside_is_refused",
             "tests/ehr/test_http.py::test_a_literal_private_address_is_refused_too",
         )

@@ -42,7 +42,7 @@ async def test_what_does_not_match_is_refused_and_recorded(world: World) -> None
 
 
 def test_swaps_and_replays_are_among_the_hostile_launches() -> None:
-    path = "tests/security/test_hostile_launches.py"
+    path = "tests/security/hostile/test_callbacks.py"
     assert (
         missing(
             f"{path}::test_a_callback_in_a_browser_that_did_not_start_it_opens_nothing",

@@ -20,9 +20,9 @@ async def test_every_launch_sends_a_nonce_of_its_own(world: World) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "tests/security/test_hostile_launches.py::test_an_id_token_with_a_changed_claim_opens_nothing",
-        "tests/security/test_hostile_launches.py::test_an_id_token_without_a_genuine_signature_opens_nothing",
-        "tests/security/test_hostile_launches.py::test_a_doubtful_user_reference_is_not_taken_over",
+        "tests/security/hostile/test_id_tokens.py::test_an_id_token_with_a_changed_claim_opens_nothing",
+        "tests/security/hostile/test_id_tokens.py::test_an_id_token_without_a_genuine_signature_opens_nothing",
+        "tests/security/hostile/test_id_tokens.py::test_a_doubtful_user_reference_is_not_taken_over",
     ],
 )
 def test_each_claim_and_signature_is_forged_in_a_whole_launch(name: str) -> None:

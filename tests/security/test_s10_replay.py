@@ -22,7 +22,7 @@ async def test_twenty_simultaneous_callbacks_open_one_session(world: World) -> N
 
 
 def test_replays_one_after_the_other_are_among_the_hostile_launches() -> None:
-    path = "tests/security/test_hostile_launches.py"
+    path = "tests/security/hostile/test_callbacks.py"
     assert (
         missing(
             f"{path}::test_a_code_replayed_under_a_new_state_opens_nothing",
