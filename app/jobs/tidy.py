@@ -12,6 +12,8 @@ from app.jobs.tokens import end_launch
 from app.store.tenants import Tenant
 
 EVERY_SECONDS = 60.0
+BATCH = 100
+"""How many launches are read at a time: after an outage any number may be over at once."""
 log = structlog.get_logger()
 
 
@@ -25,13 +27,14 @@ async def tidy(service: Service) -> int:
 
 
 async def _tidy_tenant(service: Service, tenant: Tenant) -> int:
-    now = service.now()
-    overdue = await in_thread(service.sessions.overdue, tenant.id, now)
-    for launch in overdue:
-        await end_launch(service, tenant, launch, "overdue")
+    now, ended = service.now(), 0
+    while overdue := await in_thread(service.sessions.overdue, tenant.id, now, limit=BATCH):
+        for launch in overdue:
+            await end_launch(service, tenant, launch, "overdue")
+        ended += len(overdue)
     await in_thread(service.attempts.remove_expired, tenant.id, now)
     await in_thread(service.signing_keys(tenant.id).remove_passive, now)
-    return len(overdue)
+    return ended
 
 
 async def keep_tidy(service: Service) -> None:

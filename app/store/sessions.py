@@ -110,11 +110,19 @@ class Sessions:
             row.sealed_tokens = row.sealed_user = row.sealed_patient = None
             return True
 
-    def overdue(self, tenant_id: str, now: datetime) -> tuple[Launch, ...]:
-        """Launches whose time is over but whose tokens are still here: to be revoked, then ended."""
+    def overdue(self, tenant_id: str, now: datetime, *, limit: int) -> tuple[Launch, ...]:
+        """Launches whose time is over but whose tokens are still here: to be revoked, then ended.
+
+        The longest unused first, at most ``limit``.
+        """
         past = or_(LaunchRow.expires_at <= now, LaunchRow.last_seen_at <= now - self._idle)
         with self._store.tenant(tenant_id) as session:
-            rows = session.scalars(select(LaunchRow).where(LaunchRow.ended_at.is_(None), past))
+            rows = session.scalars(
+                select(LaunchRow)
+                .where(LaunchRow.ended_at.is_(None), past)
+                .order_by(LaunchRow.last_seen_at)
+                .limit(limit)
+            )
             return tuple(self._sealed.read(row, self._idle) for row in rows)
 
     def claim_refresh(self, launch: Launch, now: datetime) -> RefreshClaim | None:

@@ -1,10 +1,13 @@
 """S-25: idle logoff, an absolute end, a warning that can be answered, and tokens that end with the session."""
 
+from datetime import datetime
 from urllib.parse import parse_qs
 
+import pytest
 from sqlalchemy import text
 
 from app.jobs.tidy import tidy
+from app.store.launch import Launch
 from tests.named import missing
 from tests.security.world import World
 
@@ -56,6 +59,27 @@ async def test_what_is_over_is_forgotten_here_and_revoked_at_the_ehr(world: Worl
     assert hints == [["refresh_token"], ["access_token"]] * 2
     assert await tidy(world.service) == 0
     assert kept
+
+
+async def test_any_number_that_is_over_is_ended_in_one_round_read_in_batches(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    overdue = world.service.sessions.overdue
+
+    def counted(tenant_id: str, now: datetime, *, limit: int) -> tuple[Launch, ...]:
+        found = overdue(tenant_id, now, limit=limit)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr("app.jobs.tidy.BATCH", 2)
+    monkeypatch.setattr(world.service.sessions, "overdue", counted)
+    for _ in range(5):
+        await world.browser().open()
+    world.clock.pass_by(minutes=16)
+    assert await tidy(world.service) == 5
+    assert tokens_left(world) == 0
+    assert max(read) == 2
 
 
 async def test_ending_it_oneself_revokes_and_forgets_at_once(world: World) -> None:

@@ -128,12 +128,22 @@ def test_an_ended_launch_is_over_and_its_secrets_are_gone(
 
 def test_overdue_launches_are_found_with_their_tokens(attempts: Attempts, sessions: Sessions) -> None:
     opened = open_launch(attempts, sessions)
-    assert sessions.overdue("north", NOW + IDLE - timedelta(seconds=1)) == ()
-    assert sessions.overdue("south", NOW + IDLE) == ()
-    (found,) = sessions.overdue("north", NOW + IDLE)
+    assert sessions.overdue("north", NOW + IDLE - timedelta(seconds=1), limit=9) == ()
+    assert sessions.overdue("south", NOW + IDLE, limit=9) == ()
+    (found,) = sessions.overdue("north", NOW + IDLE, limit=9)
     assert found.tokens == opened.launch.tokens
     sessions.end(found, "idle", NOW + IDLE)
-    assert sessions.overdue("north", NOW + IDLE) == ()
+    assert sessions.overdue("north", NOW + IDLE, limit=9) == ()
+
+
+def test_of_many_overdue_launches_the_longest_unused_are_found_first(
+    attempts: Attempts, sessions: Sessions
+) -> None:
+    opened = [open_launch(attempts, sessions, mark=f"m{n}").launch for n in range(3)]
+    sessions.touch(opened[0], NOW + timedelta(minutes=2))
+    sessions.touch(opened[2], NOW + timedelta(minutes=1))
+    found = sessions.overdue("north", NOW + ABSOLUTE, limit=2)
+    assert [launch.id for launch in found] == [opened[1].id, opened[2].id]
 
 
 def test_rotated_tokens_are_stored_and_seen_by_everyone(attempts: Attempts, sessions: Sessions) -> None:
