@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 
@@ -43,7 +43,8 @@ PATIENTS = 400
 AT_ONCE = 50
 # Servers, database and browsers share one machine here, which is slower than the network of a hospital.
 PANEL_BUDGET = "20"
-SAMPLES = (0.1, 0.5, 1.0)
+SAMPLES = range(5, 101, 5)
+"""Percent of the run at which memory is read."""
 _MARK = re.compile(r"\b(?:Mark|rx)-((?:north|south)\d{4})\b")
 _NAME = re.compile(r"\bMark-((?:north|south)\d{4})\b")
 _CODE = re.compile(r"\bLT-\d{3}\b")
@@ -65,6 +66,23 @@ class UnhandledError(Exception):
     """An answer that is neither the panel nor an error page of ours."""
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a process holds, in MB: all that is resident, and the part no file stands behind."""
+
+    resident: float
+    anonymous: float
+
+    @classmethod
+    def of(cls, pid: int) -> Self:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        kilobytes = dict(re.findall(r"^(\w+): +(\d+) kB", rollup, re.MULTILINE))
+        return cls(int(kilobytes["Rss"]) / 1024, int(kilobytes["Anonymous"]) / 1024)
+
+    def __str__(self) -> str:
+        return f"{self.resident:.0f} ({self.anonymous:.0f})"
+
+
 @dataclass(slots=True)
 class Tally:
     """What was seen so far."""
@@ -79,7 +97,7 @@ class Tally:
     unhandled: list[str] = field(default_factory=list[str])
     codes: Counter[str] = field(default_factory=Counter[str])
     faults: Counter[str] = field(default_factory=Counter[str])
-    rss: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    memory: list[tuple[Memory, Memory]] = field(default_factory=list[tuple[Memory, Memory]])
 
     @property
     def failed(self) -> bool:
@@ -171,11 +189,11 @@ class Load:
         await trouble
 
     def _sample(self) -> None:
-        due = SAMPLES[min(len(self.tally.rss), len(SAMPLES) - 1)]
-        if len(self.tally.rss) < len(SAMPLES) and self.tally.tried >= due * self.launches:
-            first, second = self.services.pids
-            self.tally.rss.append((resident(first), resident(second)))
-            print(f"{self.tally.tried} launches, {datetime.now(UTC):%H:%M:%S} UTC", flush=True)
+        taken, tried = len(self.tally.memory), self.tally.tried
+        if taken < len(SAMPLES) and tried * 100 >= SAMPLES[taken] * self.launches:
+            first, second = map(Memory.of, self.services.pids)
+            self.tally.memory.append((first, second))
+            print(f"{datetime.now(UTC):%H:%M:%S} UTC, {tried} launches: {first} and {second} MB", flush=True)
 
     async def _browser(self, number: int) -> None:
         """Two charts side by side: of two hospitals in every other browser, of one in the rest."""
@@ -287,12 +305,6 @@ class Load:
             await asyncio.sleep(0.5)
 
 
-def resident(pid: int) -> int:
-    """Resident memory of a process, in kB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.findall(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)[0])
-
-
 def write_charts(folder: Path, tenant: str) -> None:
     """Patients with one order each, all named after their mark; ids of patients are the same at every hospital."""
     folder.mkdir()
@@ -331,10 +343,11 @@ def report(tally: Tally, seconds: float) -> None:
     print(f"cross-patient reads {len(tally.cross_patient)}, cross-tenant reads {len(tally.cross_tenant)}")
     print(f"unhandled errors {len(tally.unhandled)}, codes seen {dict(sorted(tally.codes.items()))}")
     for number, name in enumerate(("first", "second")):
-        start, middle, end = (pair[number] / 1024 for pair in tally.rss)
+        taken = [pair[number] for pair in tally.memory]
+        middle, end = taken[len(taken) // 2 - 1].resident, taken[-1].resident
         print(
-            f"memory of the {name} service at 10 %, 50 %, 100 %: "
-            f"{start:.0f}, {middle:.0f}, {end:.0f} MB; from 50 % to the end {end - middle:+.1f} MB"
+            f"memory of the {name} service every 5 %, MB resident (anonymous): {', '.join(map(str, taken))}; "
+            f"end over middle {end / middle:.3f}"
         )
     for what in (*tally.cross_patient[:20], *tally.cross_tenant[:20], *tally.unhandled[:20]):
         print(what, file=sys.stderr)
