@@ -22,7 +22,8 @@ FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /srv/ltot ltot
 COPY --from=build /opt/ltot /opt/ltot
 WORKDIR /srv/ltot
-ENV PATH=/opt/ltot/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/ltot/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072
 USER ltot
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=3s --start-period=10s \

@@ -43,6 +43,8 @@ PATIENTS = 400
 AT_ONCE = 50
 # Servers, database and browsers share one machine here, which is slower than the network of a hospital.
 PANEL_BUDGET = "20"
+# As in the image.
+ALLOCATOR = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
 SAMPLES = range(5, 101, 5)
 """Percent of the run at which memory is read."""
 _MARK = re.compile(r"\b(?:Mark|rx)-((?:north|south)\d{4})\b")
@@ -369,7 +371,7 @@ def main() -> None:
             answering(process, f"{hospital.ehr}/patients.json")
         cluster = stack.enter_context(running_cluster())
         services = stack.enter_context(
-            two_services(cluster, listen, hospitals, log, LTOT_PANEL_BUDGET=PANEL_BUDGET)
+            two_services(cluster, listen, hospitals, log, LTOT_PANEL_BUDGET=PANEL_BUDGET, **ALLOCATOR)
         )
         began = time.monotonic()
         tally = asyncio.run(_load(services, hospitals, chosen.launches))

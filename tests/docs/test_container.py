@@ -7,6 +7,7 @@ import typer.main
 
 from app.cli import cli
 from app.settings import SETTING_NAMES
+from benchmarks.launches import ALLOCATOR
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -29,6 +30,11 @@ def test_image_is_two_stages_and_runs_without_root_or_build_tools() -> None:
     assert not re.search(r"apt-get|gcc|pip |setuptools", last)
     assert "HEALTHCHECK" in last
     assert "/live" in last
+
+
+def test_load_is_measured_with_the_allocator_of_the_image() -> None:
+    _, _, image = DOCKERFILE.rpartition("\nFROM ")
+    assert {f"{name}={value}" for name, value in ALLOCATOR.items()} <= set(image.split())
 
 
 def test_every_command_in_image_and_compose_is_a_verb() -> None:
