@@ -20,6 +20,7 @@ from valuesets import Terms
 
 _DOSE = attrgetter("quantity", "recorded_days", "drug", "sigs", "quantity_unit")
 _BY_DAYS = attrgetter("first", "last", "ref")
+_NONE = Fraction(0)
 
 
 class Stretch(Struct, frozen=True):
@@ -111,7 +112,7 @@ class _Values:
 
     def on(self, day: int, here: Sequence[Supply]) -> list[Fraction]:
         """What can be counted of these supplies on a day."""
-        methadone = methadone_per_day(here, day) if self._methadone else Fraction(0)
+        methadone = methadone_per_day(here, day) if self._methadone else _NONE
         found = [self._value(supply, day, methadone) for supply in here]
         return [value for value in found if value is not None]
 
@@ -172,7 +173,7 @@ class Window:
 
     def peak(self) -> Fraction | None:
         """The highest day."""
-        return self._or_none(max((step.mme or Fraction(0) for step in self._counted), default=Fraction(0)))
+        return self._or_none(max([step.mme for step in self.steps if step.mme is not None], default=_NONE))
 
     @property
     def _counted(self) -> list[Stretch]:

@@ -20,12 +20,11 @@ from fhir_mappings.facts import Amount, DrugFact, Sig
 
 
 class DailyDose(Struct, frozen=True):
-    """amount per day in `unit` ("mg", "mcg" or "mcg/h"); most, least: at the label's limits; peak: on a dosing day."""
+    """amount per day in `unit` ("mg", "mcg" or "mcg/h"); most: at the label's limit; peak: on a dosing day."""
 
     amount: Fraction
     unit: str
     most: Fraction | None
-    least: Fraction | None
     peak: Fraction | None
     method: str
     arithmetic: str
@@ -70,9 +69,7 @@ def daily_dose(supply: Supply, day: int) -> DailyDose | NoDose:
     if by_quantity is None:
         return _with_total(by_sig) if isinstance(by_sig, DailyDose) else by_sig
     if isinstance(by_sig, DailyDose):
-        by_quantity = replace(
-            by_quantity, most=by_sig.most, least=by_sig.least, peak=by_sig.peak, prn=by_sig.prn
-        )
+        by_quantity = replace(by_quantity, most=by_sig.most, peak=by_sig.peak, prn=by_sig.prn)
     return _with_total(by_quantity)
 
 
@@ -86,8 +83,9 @@ def _with_total(dose: DailyDose) -> DailyDose:
 
 def plain(number: Fraction) -> str:
     """A number as people write it: no trailing zero, at most four decimals."""
-    if number.denominator == 1:
-        return str(number.numerator)
+    part, parts = number.as_integer_ratio()
+    if parts == 1:
+        return str(part)
     scaled = round(number * 10_000)
     whole, rest = divmod(abs(scaled), 10_000)
     digits = f"{rest:04d}".rstrip("0")
@@ -104,15 +102,15 @@ def _by_quantity(supply: Supply) -> DailyDose | None:
     amount = strength * quantity / days
     unit = "mL" if liquid else ""
     text = f"{_strength(supply.drug)} × {plain(quantity)}{' mL' if unit else ''} ÷ {plain(days)} d"
-    return _scaled(
-        supply.drug, amount, None, None, None, "quantity", text, prn=any(s.prn for s in supply.sigs)
-    )
+    return _scaled(supply.drug, amount, None, None, "quantity", text, prn=any(s.prn for s in supply.sigs))
 
 
 def _is_course(sigs: Sequence[Sig]) -> bool:
     """Several steps that follow each other, in dates or in days: what is taken changes while the supply lasts."""
+    if len(sigs) < 2:
+        return False
     if any(sig.sequence_day is not None for sig in sigs):
-        return len(sigs) > 1
+        return True
     dated = [sig for sig in sigs if sig.start is not None or sig.end is not None]
     return len(dated) > 1 and _disjoint(dated)
 
@@ -156,7 +154,6 @@ def _by_sig(supply: Supply, day: int) -> DailyDose | NoDose:
         amount=sum((part.amount for part in parts), Fraction(0)),
         unit=parts[0].unit,
         most=sum((part.most or part.amount for part in parts), Fraction(0)),
-        least=sum((part.least or part.amount for part in parts), Fraction(0)),
         peak=_together(parts),
         method=parts[0].method,
         arithmetic=" + ".join(part.arithmetic for part in parts),
@@ -180,41 +177,36 @@ def _one_sig(drug: DrugFact, sig: Sig) -> DailyDose | NoDose:
     if sig.times_high is None or sig.times_low is None:
         return no_dose("sig_refused" if sig.problem.startswith("sig_") else "no_timing")
     high = _base(drug, sig.dose.high, sig.dose.unit)
-    low = high if sig.dose.low == sig.dose.high else _base(drug, sig.dose.low, sig.dose.unit)
-    if low is None or high is None:
+    if high is None:
         return no_dose(
             "no_strength" if drug.strength is None and sig.dose.unit not in {"mg", "mcg"} else "unit_unknown"
         )
     most = high * sig.times_high
-    least = most if low is high and sig.times_low == sig.times_high else low * sig.times_low
     capped = ""
     for limit in sig.max_per_day:
         limit_amount = _base(drug, limit.high, limit.unit)
         if limit_amount is not None and limit_amount < most:
             most, capped = limit_amount, f", at most {plain(limit.high)} {_unit_word(limit.unit)} a day"
-            least = min(least, most)
     peak = high * sig.peak_times if sig.peak_times is not None else None
     text = f"{_dose_text(drug, sig.dose)} × {_times_text(sig)}{capped}"
     method = "free_text" if sig.basis == "text" else "sig"
-    return _scaled(drug, most, most, least, peak, method, text, prn=sig.prn)
+    return _scaled(drug, most, most, peak, method, text, prn=sig.prn)
 
 
 def _patch(drug: DrugFact, sig: Sig, dose: Amount) -> DailyDose | NoDose:
     """Micrograms per hour times patches worn at once."""
     if dose.unit == "mcg/h":
-        return DailyDose(
-            dose.high, "mcg/h", dose.high, dose.low, None, "patch", f"{plain(dose.high)} mcg/h", sig.prn
-        )
+        return DailyDose(dose.high, "mcg/h", dose.high, None, "patch", f"{plain(dose.high)} mcg/h", sig.prn)
     if dose.unit == "mcg" and drug.strength is not None and dose.high == drug.strength:
-        return DailyDose(drug.strength, "mcg/h", drug.strength, drug.strength, None, "patch",
-                         f"{plain(drug.strength)} mcg/h", sig.prn)  # fmt: skip
+        text = f"{plain(drug.strength)} mcg/h"
+        return DailyDose(drug.strength, "mcg/h", drug.strength, None, "patch", text, sig.prn)
     if dose.unit not in {"patch", "unit"}:
         return no_dose("unit_unknown")
     if drug.strength is None:
         return no_dose("no_strength")
     worn = drug.strength * dose.high
     text = f"{plain(drug.strength)} mcg/h × {plain(dose.high)} {'patch' if dose.high == 1 else 'patches'}"
-    return DailyDose(worn, "mcg/h", worn, drug.strength * dose.low, None, "patch", text, sig.prn)
+    return DailyDose(worn, "mcg/h", worn, None, "patch", text, sig.prn)
 
 
 def _base(drug: DrugFact, amount: Fraction, unit: str) -> Fraction | None:
@@ -238,7 +230,6 @@ def _scaled(
     drug: DrugFact,
     amount: Fraction,
     most: Fraction | None,
-    least: Fraction | None,
     peak: Fraction | None,
     method: str,
     text: str,
@@ -247,12 +238,12 @@ def _scaled(
 ) -> DailyDose:
     """Milligrams a day; micrograms a day where the factor tables count in micrograms."""
     if not _in_micrograms(drug):
-        return DailyDose(amount, "mg", most, least, peak, method, text, prn)
+        return DailyDose(amount, "mg", most, peak, method, text, prn)
 
     def scaled(value: Fraction | None) -> Fraction | None:
         return value * 1000 if value is not None else None
 
-    return DailyDose(amount * 1000, "mcg", scaled(most), scaled(least), scaled(peak), method, text, prn)
+    return DailyDose(amount * 1000, "mcg", scaled(most), scaled(peak), method, text, prn)
 
 
 def _in_micrograms(drug: DrugFact) -> bool:
@@ -260,7 +251,7 @@ def _in_micrograms(drug: DrugFact) -> bool:
 
 
 def _strength(drug: DrugFact) -> str:
-    strength = drug.strength or Fraction(0)
+    strength = drug.strength if drug.strength is not None else Fraction(0)
     if _in_micrograms(drug) and drug.strength_unit == "mg":
         return f"{plain(strength * 1000)} mcg"
     return f"{plain(strength)} {drug.strength_unit}"

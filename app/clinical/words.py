@@ -38,9 +38,10 @@ def day(value: date) -> str:
 
 def amount(value: Fraction) -> str:
     """Half-up to one decimal, without a trailing zero; an amount above zero is never written as 0."""
-    if value.denominator == 1:
-        return str(value.numerator)
-    exact = Decimal(value.numerator) / Decimal(value.denominator)
+    part, whole = value.as_integer_ratio()
+    if whole == 1:
+        return str(part)
+    exact = Decimal(part) / Decimal(whole)
     shown = exact.quantize(Decimal("0.1"), ROUND_HALF_UP)
     if value > 0 and not shown:
         return "under 0.1"
