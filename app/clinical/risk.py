@@ -50,8 +50,8 @@ def risk(
     since = add_months(as_of, -12)
     stock = stock or whole_stock(facts, policy, as_of)
     judged = urine if urine is not None else analytes(facts, policy, as_of, stock)
-    ort, ort_oud = newest_score(facts, (ORT,), as_of), newest_score(facts, (ORT_OUD,), as_of)
-    tests = [one for one in judged if one.unexpected and one.when > since]
+    ort, ort_oud = newest_score(facts, ORT, as_of), newest_score(facts, ORT_OUD, as_of)
+    tests = [one for one in judged if one.when > since and one.unexpected]
     high = [
         *_dose(mme, policy, high=True),
         *(f"benzodiazepine: {o.text}" for o in overlaps if o.kind == "benzodiazepine" and o.now),
@@ -158,7 +158,7 @@ def _ort_oud(score: Score | None) -> list[str]:
 def _mood(facts: Facts, as_of: date) -> list[str]:
     found: list[str] = []
     for tool, cut in ((PHQ9, 10), (GAD7, 10), (PCPTSD5, 4)):
-        score = newest_score(facts, (tool,), as_of)
+        score = newest_score(facts, tool, as_of)
         if score is not None and score.value >= cut and score.when > add_months(as_of, -12):
             found.append(f"{tool.name} {amount(score.value)} on {day(score.when)}")
     return found

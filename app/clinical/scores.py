@@ -65,13 +65,8 @@ def scores(facts: Facts, tool: Tool, as_of: date) -> list[Score]:
     return list(_newest_first(facts, tool, as_of))[::-1]
 
 
-def newest_score(facts: Facts, tools: Iterable[Tool], as_of: date) -> Score | None:
-    """The newest score of any of these tools."""
-    found = [_newest(facts, tool, as_of) for tool in tools]
-    return max([score for score in found if score is not None], default=None)
-
-
-def _newest(facts: Facts, tool: Tool, as_of: date) -> Score | None:
+def newest_score(facts: Facts, tool: Tool, as_of: date) -> Score | None:
+    """The newest score of a questionnaire."""
     if facts.results_by_element.keys().isdisjoint(tool.elements):
         return None
     return next(_newest_first(facts, tool, as_of), None)

@@ -107,9 +107,9 @@ def test_scores_that_cannot_be_are_not_scores() -> None:
     facts = chart(result("gad7_total", "2025-01-01", 40), result("gad7_total", "2024-01-01", 5))
     assert [s.value for s in scores(facts, GAD7, AS_OF)] == [5]
     later = chart(result("ort_total", "2025-07-01", 5))
-    assert newest_score(later, (ORT,), AS_OF) is None
+    assert newest_score(later, ORT, AS_OF) is None
     wrong = chart(result("ort_total", "2025-01-01", 5, valid=False, status="entered-in-error"))
-    assert newest_score(wrong, (ORT,), AS_OF) is None
+    assert newest_score(wrong, ORT, AS_OF) is None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
-from itertools import chain
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +24,14 @@ from fhir_mappings.facts import Facts
 
 _PRESENT = frozenset({"buprenorphine", "oud_treatment", "cough_product"})
 _OPEN_FLAGS = frozenset({"stale_order", "reported_opioid"})
+
+
+class Scope(StrEnum):
+    """Whom a rule concerns: everyone, people with an opioid in use, people on long-term opioid therapy."""
+
+    EVERYONE = "everyone"
+    OPIOID = "opioid"
+    LTOT = "ltot"
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class Case:
     def score(self, tool: Tool) -> Score | None:
         """The newest score of a questionnaire."""
         if tool.name not in self._scores:
-            self._scores[tool.name] = newest_score(self.facts, (tool,), self.as_of)
+            self._scores[tool.name] = newest_score(self.facts, tool, self.as_of)
         return self._scores[tool.name]
 
     @cached_property
@@ -89,12 +96,17 @@ class Case:
             return True
         return False if mme.complete and mme.current == 0 and not _OPEN_FLAGS & set(mme.flags) else None
 
-    @cached_property
+    @property
     def on_therapy(self) -> bool | None:
         """On long-term opioid therapy, by the definition or by a clinician's word; None when it cannot be told."""
         if self.ltot.status is LtotStatus.YES or self.ltot.state == "confirmed":
             return True
         return None if self.ltot.status is LtotStatus.CANNOT_TELL else False
+
+    @cached_property
+    def within(self) -> Mapping[Scope, bool | None]:
+        """Whether the rules of each scope concern this person; None where that cannot be told."""
+        return {Scope.EVERYONE: True, Scope.OPIOID: self.opioid_in_use, Scope.LTOT: self.on_therapy}
 
 
 class Finding(Struct, frozen=True):
@@ -110,14 +122,6 @@ class Finding(Struct, frozen=True):
     def also(self, *more: Evidence) -> Finding:
         """The same finding with more evidence."""
         return replace(self, evidence=(*self.evidence, *more))
-
-
-class Scope(StrEnum):
-    """Whom a rule concerns: everyone, people with an opioid in use, people on long-term opioid therapy."""
-
-    EVERYONE = "everyone"
-    OPIOID = "opioid"
-    LTOT = "ltot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,25 +243,27 @@ def judged(printed: PrintedRule, case: Case) -> Gap | None:
     one = printed.rule
     if printed.from_date and case.as_of < printed.from_date:
         return None
-    concerned = _concerned(one, case)
-    if concerned is False:
-        finding = _outside_scope(one, case)
-    else:
-        finding = _excluded(one, case) if case.exclusions and not one.safety else None
-        finding = finding or _checked(one, case, certain=concerned is True)
+    finding = _finding(one, case)
     text = finding.text[:1].upper() + finding.text[1:]
-    refs = dict.fromkeys(chain.from_iterable([item.refs for item in finding.evidence]))
+    refs = tuple(dict.fromkeys([ref for item in finding.evidence for ref in item.refs]))
     return Gap(
         one.id, one.name, finding.status, finding.colour or _COLOURS.get(finding.status, Colour.GREY), text,
-        printed.words, printed.source, finding.due, finding.last, tuple(refs), finding.evidence, one.safety,
+        printed.words, printed.source, finding.due, finding.last, refs, finding.evidence, one.safety,
     )  # fmt: skip
 
 
-def _concerned(one: Rule, case: Case) -> bool | None:
-    """Whether the rule concerns this person; None when that cannot be told."""
-    if one.scope is Scope.LTOT:
-        return case.on_therapy
-    return case.opioid_in_use if one.scope is Scope.OPIOID else True
+def _finding(one: Rule, case: Case) -> Finding:
+    """What the rule finds, unless it does not concern this person or an exclusion takes it away."""
+    concerned = case.within[one.scope]
+    if concerned is False:
+        return _outside_scope(one, case)
+    excluded = _excluded(one, case) if case.exclusions and not one.safety else None
+    if excluded is not None:
+        return excluded
+    finding = one.check(case)
+    if concerned is None:
+        finding = _uncertain(one, case, finding)
+    return _deferred(one, case, finding) if case.records and finding.status in _OPEN else finding
 
 
 def _outside_scope(one: Rule, case: Case) -> Finding:
@@ -267,22 +273,15 @@ def _outside_scope(one: Rule, case: Case) -> Finding:
     return not_applicable("No opioid in use", Evidence("scope", "every opioid read is known to have ended"))
 
 
-def _checked(one: Rule, case: Case, *, certain: bool) -> Finding:
-    """The finding, saying so where it is not certain that the rule concerns this person.
+def _uncertain(one: Rule, case: Case, finding: Finding) -> Finding:
+    """The finding, saying that it is not certain that the rule concerns this person.
 
     Where not even an opioid is known to be in use, what would be due is not held against anyone: it cannot be told.
     """
-    finding = one.check(case)
-    if not certain:
-        if (
-            case.opioid_in_use is None
-            and finding.status in (Status.OVERDUE, Status.DUE_SOON)
-            and not one.safety
-        ):
-            finding = replace(finding, status=Status.UNKNOWN, colour=Colour.GREY)
-        what = "this is long-term opioid therapy" if one.scope is Scope.LTOT else "an opioid is in use"
-        finding = finding.also(Evidence("scope", f"whether {what} cannot be told"))
-    return _deferred(one, case, finding) if case.records and finding.status in _OPEN else finding
+    if case.opioid_in_use is None and finding.status in (Status.OVERDUE, Status.DUE_SOON) and not one.safety:
+        finding = replace(finding, status=Status.UNKNOWN, colour=Colour.GREY)
+    what = "this is long-term opioid therapy" if one.scope is Scope.LTOT else "an opioid is in use"
+    return finding.also(Evidence("scope", f"whether {what} cannot be told"))
 
 
 def _excluded(one: Rule, case: Case) -> Finding | None:
