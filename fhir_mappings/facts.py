@@ -84,10 +84,10 @@ class DrugFact:
     category: str = "other"
     counted: str = "n/a"
     classes: frozenset[str] = frozenset()
+    is_opioid: bool = field(init=False, repr=False, compare=False)
 
-    @property
-    def is_opioid(self) -> bool:
-        return "opioid" in self.classes
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_opioid", "opioid" in self.classes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class Coverage:
 
     def covered(self, first: int, last: int) -> int:
         """Covered days in a window."""
-        return sum(max(0, min(end, last) - max(start, first) + 1) for start, end in self.spans)
+        return sum([max(0, min(end, last) - max(start, first) + 1) for start, end in self.spans])
 
     @property
     def last_day(self) -> int | None:
@@ -33,8 +33,8 @@ class Coverage:
 
     def until(self, day: int) -> Coverage:
         """What was known on an earlier day."""
-        spans = tuple((start, min(end, day)) for start, end in self.spans if start <= day)
-        return Coverage(day, spans, tuple(one for one in self.given if one[0] <= day))
+        spans = tuple([(start, min(end, day)) for start, end in self.spans if start <= day])
+        return Coverage(day, spans, tuple([one for one in self.given if one[0] <= day]))
 
     def episodes(self, longest_gap: int) -> list[Span]:
         """Spans joined across gaps of at most `longest_gap` uncovered days."""
@@ -48,16 +48,16 @@ class Coverage:
 
     def supplied(self, first: int, last: int) -> int:
         """Summed days' supply of everything begun in a window, overlaps counted twice."""
-        return sum(days for start, days in self.given if first <= start <= last)
+        return sum([days for start, days in self.given if first <= start <= last])
 
     def count(self, first: int, last: int) -> int:
         """How many supplies began in a window."""
-        return sum(1 for start, _ in self.given if first <= start <= last)
+        return len([start for start, _ in self.given if first <= start <= last])
 
 
 def coverage(supplies: Sequence[Supply], day: int) -> Coverage:
     """Coverage of supplies already laid end to end, cut off at `day`."""
-    spans = merged((s.first, min(s.last, day)) for s in supplies)
+    spans = merged([(s.first, min(s.last, day)) for s in supplies])
     return Coverage(day, tuple(spans), tuple(_given(supplies)))
 
 
@@ -68,7 +68,8 @@ def merged(spans: Iterable[Span]) -> list[Span]:
         if last < first:
             continue
         if found and first <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(found[-1][1], last))
+            if last > found[-1][1]:
+                found[-1] = (found[-1][0], last)
         else:
             found.append((first, last))
     return found
@@ -85,4 +86,4 @@ def shared(one: Sequence[Span], other: Sequence[Span]) -> list[Span]:
 
 
 def _given(supplies: Iterable[Supply]) -> list[tuple[int, int]]:
-    return sorted((s.start, s.days) for s in supplies if s.days is not None)
+    return sorted([(s.start, s.days) for s in supplies if s.days is not None])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from operator import attrgetter
+from typing import TypeVar
 
 from app.clinical.episodes import Span, merged, shared
 from app.clinical.evaluation import Evidence
@@ -13,13 +15,15 @@ from app.clinical.policy import Policy
 from app.clinical.supply import Supply, supplies
 from app.clinical.timeline import Timeline, lay_out
 from app.clinical.words import counted, joined
-from fhir_mappings.facts import DrugFact, Facts, Order
+from fhir_mappings.facts import Facts, Order
 
 SEDATIVES = ("benzodiazepine", "z_drug", "barbiturate", "carisoprodol", "meprobamate", "oxybate")
 LESS_SEDATING = ("gabapentinoid", "muscle_relaxant", "orexin_antagonist_hypnotic", "other_hypnotic")
+_KINDS = (*SEDATIVES, *LESS_SEDATING)
 _OPIOID = "opioid"
 _NOT_TAKEN_AT_HOME = frozenset({"injectable", "antidiarrhoeal"})
 _IN_USE = frozenset({"active", "unknown", "on-hold", ""})
+_Prescribed = TypeVar("_Prescribed", Supply, Order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Overlap:
 
 def whole_stock(facts: Facts, policy: Policy, as_of: date) -> Timeline:
     """Every tracked drug of the chart laid out once; rules take from it what concerns them."""
-    found = supplies(facts, lambda drug: bool(drug.classes), as_of.toordinal())
+    found = supplies(facts, attrgetter("classes"), as_of.toordinal())
     return lay_out(found, policy.ltot.carry_cap_days)
 
 
@@ -81,52 +85,44 @@ class _Use:
         return bool(self.spans or self.open or self.reported)
 
 
-def _groups(drug: DrugFact) -> tuple[str, ...]:
+@lru_cache(maxsize=1024)
+def _groups(classes: frozenset[str], category: str, ingredient: str | None) -> tuple[str, ...]:
     """What a drug is here: an opioid taken at home, whatever it is for, a sedating drug, or both in one product.
 
     Carisoprodol is listed apart from the other muscle relaxants.
     """
-    return _groups_of(drug.classes, drug.category, drug.ingredient == "carisoprodol")
-
-
-@lru_cache(maxsize=1024)
-def _groups_of(classes: frozenset[str], category: str, carisoprodol: bool) -> tuple[str, ...]:
     opioid = (_OPIOID,) if "opioid" in classes and category not in _NOT_TAKEN_AT_HOME else ()
-    if carisoprodol:
+    if ingredient == "carisoprodol":
         return (*opioid, "carisoprodol")
-    return (*opioid, *[kind for kind in (*SEDATIVES, *LESS_SEDATING) if kind in classes][:1])
+    return (*opioid, *[kind for kind in _KINDS if kind in classes][:1])
 
 
 def _uses(facts: Facts, policy: Policy, stock: Timeline, window: Span) -> dict[str, _Use]:
-    """The use of each group of which the chart names a drug."""
-    supplied: dict[str, list[Supply]] = {}
-    for supply in (*stock.covering, *stock.unknown):
-        for group in _groups(supply.drug):
-            supplied.setdefault(group, []).append(supply)
-    reported: dict[str, list[Order]] = {}
-    for order in facts.orders:
-        if order.reported and order.status in {"active", ""}:
-            for group in _groups(order.drug):
-                reported.setdefault(group, []).append(order)
-    oldest = window[1] - policy.mme.stale_after_days
+    """The use of each group of which the chart names a drug that may be in use."""
+    first, last = window
+    lasting = [s for s in stock.covering if first <= last and s.first <= last and s.last >= first]
+    undated = [s for s in stock.unknown if not s.filled and s.status in _IN_USE]
+    reported = [o for o in facts.orders if o.reported and o.status in {"active", ""}]
+    known_by, undated_by, reported_by = _by_group(lasting), _by_group(undated), _by_group(reported)
+    oldest = last - policy.mme.stale_after_days
     return {
-        group: _use(supplied.get(group, []), reported.get(group, []), window, oldest)
-        for group in supplied | reported
+        group: _Use(
+            spans=tuple(shared(merged([(s.first, s.last) for s in known_by.get(group, ())]), [window])),
+            known=tuple(known_by.get(group, ())),
+            open=tuple([s for s in undated_by.get(group, ()) if s.start > oldest]),
+            stale=tuple([s for s in undated_by.get(group, ()) if s.start <= oldest]),
+            reported=tuple(reported_by.get(group, ())),
+        )
+        for group in known_by | undated_by | reported_by
     }
 
 
-def _use(found: Sequence[Supply], reported: Sequence[Order], window: Span, oldest: int) -> _Use:
-    first, last = window
-    lasting = [s for s in found if s.days is not None and s.first <= last and s.last >= first]
-    known = tuple(lasting) if first <= last else ()
-    undated = [s for s in found if s.days is None and not s.filled and s.status in _IN_USE]
-    return _Use(
-        spans=tuple(shared(merged((s.first, s.last) for s in known), [window])),
-        known=known,
-        open=tuple(s for s in undated if s.start > oldest),
-        stale=tuple(s for s in undated if s.start <= oldest),
-        reported=tuple(reported),
-    )
+def _by_group(found: Iterable[_Prescribed]) -> dict[str, list[_Prescribed]]:
+    groups: dict[str, list[_Prescribed]] = {}
+    for one in found:
+        for group in _groups(one.drug.classes, one.drug.category, one.drug.ingredient):
+            groups.setdefault(group, []).append(one)
+    return groups
 
 
 def overlaps(facts: Facts, policy: Policy, as_of: date, stock: Timeline | None = None) -> tuple[Overlap, ...]:
@@ -137,10 +133,8 @@ def overlaps(facts: Facts, policy: Policy, as_of: date, stock: Timeline | None =
     opioid = uses.get(_OPIOID)
     if opioid is None or not (opioid.present or opioid.stale):
         return ()
-    found = (
-        _overlap(kind, opioid, uses[kind], window) for kind in (*SEDATIVES, *LESS_SEDATING) if kind in uses
-    )
-    return tuple(one for one in found if one is not None)
+    found = [_overlap(kind, opioid, uses[kind], window) for kind in _KINDS if kind in uses]
+    return tuple([one for one in found if one is not None])
 
 
 def _overlap(kind: str, opioid: _Use, drug: _Use, window: Span) -> Overlap | None:
@@ -150,7 +144,7 @@ def _overlap(kind: str, opioid: _Use, drug: _Use, window: Span) -> Overlap | Non
     doubtful = bool(drug.stale) or (drug.present and bool(opioid.stale))
     if not together and not may and not doubtful:
         return None
-    part = [s for s in drug.known if not together or shared([(s.first, s.last)], opioid.spans)]
+    part = [s for s in drug.known if not together or _meets(s, opioid.spans)]
     sources = (*part, *drug.open, *drug.stale)
     drugs = [item.drug for item in (*sources, *drug.reported)]
     return Overlap(
@@ -165,3 +159,7 @@ def _overlap(kind: str, opioid: _Use, drug: _Use, window: Span) -> Overlap | Non
         doubtful=doubtful,
         outside=any(s.outside for s in sources),
     )
+
+
+def _meets(supply: Supply, spans: Sequence[Span]) -> bool:
+    return any(supply.first <= last and supply.last >= first for first, last in spans)

@@ -27,6 +27,7 @@ _COUNTED_INTENTS = frozenset(
 _COUNTED_STATUS = frozenset({"active", "on-hold", "completed", "stopped", "ended", "unknown", ""})
 _COUNTED_FILLS = frozenset({"completed", "in-progress", "unknown", ""})
 _ENDED = frozenset({"stopped", "ended"})
+_MAY_LAST = frozenset({"active", "on-hold", "unknown", ""})
 _REFILLED = frozenset({"active", "unknown", ""})
 
 
@@ -77,14 +78,18 @@ def is_patch(drug: DrugFact) -> bool:
     return drug.strength_unit == "mcg/h" or drug.route == "transdermal"
 
 
-def supplies(facts: Facts, wanted: Callable[[DrugFact], bool], as_of: int) -> list[Supply]:
+def supplies(facts: Facts, wanted: Callable[[DrugFact], object], as_of: int) -> list[Supply]:
     """The supplies of all drugs `wanted`, in no order; nothing that starts after `as_of`.
 
     Cancelled, draft, planned, reported, inpatient and entered-in-error resources supply nothing.  An active order
     without any date stands for an unknown supply that may last today.
     """
     orders = _without_repeats(
-        o for o in facts.orders if wanted(o.drug) and prescribed(o) and _dated_or_active(o)
+        [
+            o
+            for o in facts.orders
+            if wanted(o.drug) and (o.start is not None or o.status in _MAY_LAST) and prescribed(o)
+        ]
     )
     fills = [f for f in facts.fills if wanted(f.drug) and f.when is not None and f.status in _COUNTED_FILLS]
     if not orders and not fills:
@@ -109,10 +114,6 @@ def prescribed(order: Order) -> bool:
         and not order.reported
         and not order.do_not_perform
     )
-
-
-def _dated_or_active(order: Order) -> bool:
-    return order.start is not None or order.status in {"active", "on-hold", "unknown", ""}
 
 
 def _same_drug(one: DrugFact, other: DrugFact) -> bool:
@@ -255,14 +256,14 @@ def _of_order(order: Order, as_of: int) -> Supply:
         for_oud=order.for_oud,
         assumed_refills=refills,
         ends_by=ends_by,
-        longest=_longest(order, start, days),
+        longest=None if days is None or order.supply_days is not None else _longest(order, start, days),
         undated=order.start is None,
     )  # fmt: skip
 
 
-def _longest(order: Order, start: int, days: int | None) -> int | None:
+def _longest(order: Order, start: int, days: int) -> int | None:
     """How long an order without recorded days lasts when the least is taken of it."""
-    if days is None or order.supply_days is not None or order.quantity is None or is_patch(order.drug):
+    if order.quantity is None or is_patch(order.drug):
         return None
     if any(sig.sequence_day is not None for sig in order.sigs):
         return None

@@ -110,7 +110,8 @@ def _lay_group(group: Sequence[Supply], carry_cap: int) -> tuple[list[Supply], l
             elif relation == "refill":
                 first = max(first, earlier.last + 1)
         lasting.append(len(laid))
-        laid.append(moved(supply, first, _last_day(supply, first, carry_cap)))
+        carried = first > supply.start
+        laid.append(moved(supply, first, _last_day(supply, first, carry_cap)) if carried else supply)
     return laid, unsaid
 
 
