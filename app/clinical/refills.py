@@ -38,14 +38,23 @@ def early_fills(opioids: Timeline, policy: Policy, as_of: date) -> tuple[EarlyFi
 
 @dataclass(frozen=True, slots=True)
 class ManyPrescribers:
-    """Distinct names on opioid fills and orders within the policy's window."""
+    """Distinct names on opioid fills and orders within the policy's window of `days`.
 
-    prescribers: tuple[str, ...]
-    pharmacies: tuple[str, ...]
-    outside: tuple[str, ...]
+    both: prescribers and pharmacies are as many as the policy's limits.
+    """
+
+    prescribers: frozenset[str]
+    pharmacies: frozenset[str]
+    outside: frozenset[str]
     both: bool
-    text: str
-    refs: tuple[str, ...]
+    days: int
+    refs: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        """ "2 prescribers and 1 pharmacy in 180 days"."""
+        pharmacies = counted(len(self.pharmacies), "pharmacy", "pharmacies")
+        return f"{counted(len(self.prescribers), 'prescriber')} and {pharmacies} in {self.days} days"
 
 
 def many_prescribers(facts: Facts, opioids: Timeline, policy: Policy, as_of: date) -> ManyPrescribers:
@@ -61,18 +70,17 @@ def many_prescribers(facts: Facts, opioids: Timeline, policy: Policy, as_of: dat
         and start <= fill.when <= as_of
         and fill.status != "entered-in-error"
     ]
-    supplies = [s for s in opioids.covering if s.start >= start.toordinal()]
-    prescribers = tuple(sorted({s.prescriber for s in supplies if s.prescriber}))
-    pharmacies = tuple(sorted({fill.pharmacy for fill in fills if fill.pharmacy}))
-    outside = tuple(
-        sorted({f.prescriber for f in fills if f.outside and f.prescriber and f.when and f.when >= recent})
-    )
+    first = start.toordinal()
+    supplies = [s for s in opioids.covering if s.start >= first]
+    prescribers = frozenset([s.prescriber for s in supplies if s.prescriber])
+    pharmacies = frozenset([fill.pharmacy for fill in fills if fill.pharmacy])
     return ManyPrescribers(
-        prescribers,
-        pharmacies,
-        outside,
-        len(prescribers) >= numbers["prescribers"] and len(pharmacies) >= numbers["pharmacies"],
-        f"{counted(len(prescribers), 'prescriber')} and {len(pharmacies)} "
-        f"{'pharmacy' if len(pharmacies) == 1 else 'pharmacies'} in {numbers['within_days']} days",
-        tuple(sorted({s.ref for s in supplies} | {fill.ref for fill in fills})),
+        prescribers=prescribers,
+        pharmacies=pharmacies,
+        outside=frozenset(
+            [f.prescriber for f in fills if f.outside and f.prescriber and f.when and f.when >= recent]
+        ),
+        both=len(prescribers) >= numbers["prescribers"] and len(pharmacies) >= numbers["pharmacies"],
+        days=numbers["within_days"],
+        refs=frozenset([s.ref for s in supplies] + [fill.ref for fill in fills]),
     )

@@ -149,16 +149,18 @@ def is_result(result: Result) -> bool:
 def analytes(facts: Facts, policy: Policy, as_of: date, stock: Timeline | None = None) -> tuple[Analyte, ...]:
     """Every analyte with a date up to `as_of`, oldest first; analytes no rule knows are left out."""
     results = [
-        r for r in facts.results_by_element.get("udt", ()) if r.when and r.when <= as_of and is_result(r)
+        (r, r.when, assay)
+        for r in facts.results_by_element.get("udt", ())
+        if r.valid and r.when and r.when <= as_of and (assay := _assay_grouped(r.elements)) is not None
     ]
-    words = {name: (_short(name), _assay_named(name)) for name in {result.display for result in results}}
+    words = {
+        name: (_short(name), _assay_named(name)) for name in {result.display for result, _, _ in results}
+    }
     drugs = _Drugs(facts, stock or whole_stock(facts, policy, as_of), policy)
     found: list[Analyte] = []
-    for result in results:
-        name, assay = words[result.display]
-        by_group = _BY_GROUP.get(_group(result.elements))
-        if by_group is not None and _NO_RESULT.isdisjoint(result.elements):
-            found.append(_judged(result, result.when or as_of, name, assay or by_group, drugs))
+    for result, when, by_group in results:
+        name, by_name = words[result.display]
+        found.append(_judged(result, when, name, by_name or by_group, drugs))
     return tuple(sorted(_seen_elsewhere(found), key=attrgetter("when", "name", "ref")))
 
 
@@ -169,7 +171,9 @@ def _seen_elsewhere(found: list[Analyte]) -> list[Analyte]:
         if one.outcome is Outcome.EXPECTED_POSITIVE:
             seen.setdefault(one.when, set()).update(one.drugs)
     return [
-        _found_after_all(one) if one.missing and seen.get(one.when, set()).issuperset(one.drugs) else one
+        _found_after_all(one)
+        if one.when in seen and one.missing and seen[one.when].issuperset(one.drugs)
+        else one
         for one in found
     ]
 
@@ -204,9 +208,12 @@ class _Drugs:
 
 
 @lru_cache(maxsize=1024)
-def _group(elements: frozenset[str]) -> str:
-    """The value set's group of analytes."""
-    return next((e.partition(":")[2] for e in sorted(elements) if e.startswith("udt_result:")), "")
+def _assay_grouped(elements: frozenset[str]) -> Assay | None:
+    """The assay of the value set's group of analytes; None for what is no result, or in no group known here."""
+    if not _NO_RESULT.isdisjoint(elements):
+        return None
+    group = next((e.partition(":")[2] for e in sorted(elements) if e.startswith("udt_result:")), "")
+    return _BY_GROUP.get(group)
 
 
 def _assay_named(display: str) -> Assay | None:

@@ -75,7 +75,7 @@ def _pairs(case: Case) -> list[_Pair]:
     today = case.as_of.toordinal()
     first = today - numbers["lookback_days"] + 1
     near = [
-        s for s in case.stock.opioids.covering if counts_for_therapy(s) and s.last >= first and s.prescriber
+        s for s in case.stock.opioids.covering if s.last >= first and s.prescriber and counts_for_therapy(s)
     ]
     found: list[_Pair] = []
     for one, other in combinations(near, 2):
@@ -139,7 +139,7 @@ def overlapping_opioids(case: Case) -> Finding:
 def several_prescribers(case: Case) -> Finding:
     """The chart alone shows its own prescribers: without PDMP data the others cannot be ruled out."""
     found = many_prescribers(case.facts, case.stock.opioids, case.policy, case.as_of)
-    evidence = Evidence("prescribers", found.text, found.refs, case.as_of)
+    evidence = Evidence("prescribers", found.text, tuple(sorted(found.refs)), case.as_of)
     outside = len(found.outside) >= case.policy.number("G23", "outside_prescribers")
     reviewed = case.noted(RecordKind.REVIEW, "G23")
     if found.both or outside:

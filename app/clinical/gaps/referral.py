@@ -85,7 +85,7 @@ def _reasons(case: Case) -> list[Evidence]:
         found.append(Evidence("fill", counted(len(early), "early fill"), refs, early[-1].when))
     many = many_prescribers(case.facts, case.stock.opioids, case.policy, case.as_of)
     if many.both:
-        found.append(Evidence("prescribers", many.text, many.refs, case.as_of))
+        found.append(Evidence("prescribers", many.text, tuple(sorted(many.refs)), case.as_of))
     start = add_months(case.as_of, -case.policy.number("G04", "lookback_months"))
     odd = [one for one in case.urine if one.unexpected and one.definitive and start < one.when <= case.as_of]
     if odd:

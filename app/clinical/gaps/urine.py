@@ -106,7 +106,7 @@ def _results(case: Case) -> Finding:
     odd = [one for one in found if one.unexpected and not _settled(one, found)]
     if odd:
         return _unexpected(case, odd)
-    latest = max((one.when for one in found), default=None)
+    latest = found[-1].when if found else None
     look = [one for one in found if one.when == latest and one.outcome in _LOOK]
     if look and not (reviewed and latest and reviewed.on >= latest):
         return _needs_look(look)
