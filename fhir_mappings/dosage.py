@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from fractions import Fraction
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from fhir_mappings.facts import Amount, DrugFact, Sig
 from fhir_mappings.resources import Dosage, DoseAndRate, Quantity, Ratio
@@ -116,7 +119,7 @@ def _reading(texts: tuple[str, ...]) -> SigReading | None:
 
 def _certain(reading: SigReading) -> SigReading:
     if reading.status == "parsed" and reading.confidence < CERTAIN:
-        return replace(reading, status="refused", steps=(), reason="uncertain")
+        return dataclasses.replace(reading, status="refused", steps=(), reason="uncertain")
     return reading
 
 

@@ -16,6 +16,8 @@ from functools import cached_property, lru_cache
 from operator import attrgetter
 from types import MappingProxyType
 
+from msgspec import Struct
+
 
 class IssueCode(StrEnum):
     """Why something in the chart could not be used as it stands.  The codes are public."""
@@ -90,8 +92,7 @@ class DrugFact:
         object.__setattr__(self, "is_opioid", "opioid" in self.classes)
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """A dose, low to high, in one unit: "mg", "mcg", "mL", "unit" (tablet, capsule, film ...), "patch", "mcg/h"."""
 
     low: Fraction
@@ -99,8 +100,7 @@ class Amount:
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sig:
+class Sig(Struct, frozen=True):
     """One dosage instruction (or one step of a parsed text sig).
 
     times_low, times_high: administrations per day; a cyclic schedule is averaged over its cycle.

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from app.clinical.evaluation import LtotStatus, Mme, Uncounted
 from app.clinical.ltot import ltot
@@ -143,7 +144,7 @@ def test_only_the_distance_in_days_matters(facts: Facts, shift: int) -> None:
         return when + timedelta(days=shift) if when else None
 
     def moved_order(one: Order) -> Order:
-        sigs = tuple(replace(sig, start=moved(sig.start), end=moved(sig.end)) for sig in one.sigs)
+        sigs = tuple(structs.replace(sig, start=moved(sig.start), end=moved(sig.end)) for sig in one.sigs)
         return replace(
             one, start=moved(one.start), authored=moved(one.authored), end=moved(one.end), sigs=sigs
         )

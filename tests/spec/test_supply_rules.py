@@ -5,6 +5,7 @@ from datetime import date
 from fractions import Fraction
 
 import pytest
+from msgspec import structs
 
 from app.clinical.evaluation import LtotStatus
 from app.clinical.ltot import ltot
@@ -167,8 +168,8 @@ def test_two_instructions_print_one_sum() -> None:
 def test_a_written_course_with_an_open_last_step_lasts_as_long_as_its_tablets() -> None:
     """Two tablets three times a day for 7 days, then one three times a day: 63 tablets last 14 days."""
     steps = (
-        replace(sig("2", "3"), sequence_day=0, duration_days=7),
-        replace(sig("1", "3"), sequence_day=7),
+        structs.replace(sig("2", "3"), sequence_day=0, duration_days=7),
+        structs.replace(sig("1", "3"), sequence_day=7),
     )
     facts = chart(order("1", OXY_5, date(2025, 1, 10), *steps, quantity="63"))
     assert [number(mme(facts, POLICY, TERMS, date(2025, 1, day)).current) for day in (12, 20, 23, 24)] == [
