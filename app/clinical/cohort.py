@@ -166,8 +166,8 @@ def _order_query(facts: Facts, therapy: Therapy, as_of: date) -> Evidence | None
         text += "; their supply is not known"
     elif not therapy.holds:
         text += "; prescriptions alone do not tell long-term from short use"
-    refs = tuple(sorted(order.ref for order in recent))
-    return Evidence("order_query", f"{text}.", refs, max(order.start for order in recent if order.start))
+    refs = tuple(sorted([order.ref for order in recent]))
+    return Evidence("order_query", f"{text}.", refs, max([order.start for order in recent if order.start]))
 
 
 def _diagnosis(facts: Facts, therapy: Therapy, as_of: date) -> Evidence | None:

@@ -6,7 +6,7 @@ Parchman 2017 (JABFM 30:44), element lists.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from app.clinical.gaps.urine import received
 from app.clinical.gaps.visits import BOOKED
 from app.clinical.months import add_months
 from app.clinical.scores import GAD7, ORT, ORT_OUD, PCL5, PCPTSD5, PHQ2, PHQ9, Tool
+from app.clinical.supply import BY_START
 from app.clinical.udt import summary
 from app.clinical.words import amount, day, joined
 
@@ -50,7 +51,7 @@ class _Maker:
         return Element(name, None, unknown_because=doubt.text if doubt else f"no {what} in what was read")
 
     def newest(
-        self, name: str, done: Iterable[Done], what: str, kinds: Sequence[str], also: Sequence[str] = ()
+        self, name: str, done: Sequence[Done], what: str, kinds: Sequence[str], also: Sequence[str] = ()
     ) -> Element:
         last = newest(done, self.case.as_of)
         if last is None or last.when is None:
@@ -83,7 +84,7 @@ def _people(make: _Maker) -> list[Element]:
     year = add_months(case.as_of, -12).toordinal()
     named = [s for s in case.stock.opioids.covering if s.start > year and s.prescriber]
     if named:
-        last = max(named, key=lambda s: (s.start, s.ref))
+        last = max(named, key=BY_START)
         others = sorted({s.prescriber for s in named} - {last.prescriber})
         value = last.prescriber + (f" (12 months also: {joined(others)})" if others else "")
         prescriber = make.known("prescriber", value, date.fromordinal(last.start), last.ref)

@@ -12,6 +12,7 @@ from datetime import date
 from fractions import Fraction
 from functools import cached_property
 from itertools import chain, groupby
+from math import floor
 from typing import NamedTuple
 
 from app.clinical.words import amount
@@ -156,6 +157,7 @@ def ort_oud_band(total: Fraction) -> str:
 
 def phq9_band(total: Fraction) -> str:
     """The usual words for a PHQ-9 total."""
+    points = floor(total)
     for least, words in (
         (20, "severe"),
         (15, "moderately severe"),
@@ -163,7 +165,7 @@ def phq9_band(total: Fraction) -> str:
         (5, "mild"),
         (1, "minimal"),
     ):
-        if total >= least:
+        if points >= least:
             return words
     return "none"
 

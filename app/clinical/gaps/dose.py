@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from fractions import Fraction
-from operator import itemgetter
 
 from app.clinical.evaluation import Colour, Evidence, Mme
 from app.clinical.gaps.absence import absent, unproven
@@ -149,8 +148,7 @@ def dose_upper(case: Case) -> Finding:
 
 def mme_on(mme: Mme, when: date) -> Fraction | None:
     """The MME of one day from the timeline; None when it is not known or lies before the timeline."""
-    point = max((point for point in mme.timeline if point[0] <= when), key=itemgetter(0), default=None)
-    return None if point is None else point[1]
+    return next((value for since, value in reversed(mme.timeline) if since <= when), None)
 
 
 @rule(
@@ -175,9 +173,9 @@ def rising_dose(case: Case) -> Finding:
     ]
     rise = now - before
     rose = (
-        before > 0
+        rise > 0
+        and before > 0
         and (rise >= numbers["rise"] or rise * 100 >= before * numbers["rise_percent"])
-        and rise > 0
     )
     if not rose:
         return not_applicable(f"{amount(before)} MME on {day(start)}, {amount(now)} today", *points)

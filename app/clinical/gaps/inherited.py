@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 
 from app.clinical.evaluation import Evidence
 from app.clinical.gaps.absence import absent, unproven
@@ -122,7 +123,7 @@ def _orders(case: Case) -> list[Order]:
         and order.authored is not None
         and earliest <= order.authored <= case.as_of
     ]
-    return sorted(found, key=lambda order: (order.authored or date.min, order.ref))
+    return sorted(found, key=attrgetter("authored", "ref"))
 
 
 def _first_of_successor(orders: Sequence[Order]) -> Order | None:

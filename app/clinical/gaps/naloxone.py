@@ -123,7 +123,7 @@ def naloxone(case: Case) -> Finding:
     hold, open_ = triggers(case)
     lookback = case.policy.number("G13", "lookback_months")
     start = add_months(case.as_of, -lookback)
-    rescue = [order for order in case.facts.orders if is_rescue(order.drug)]
+    rescue = [o for o in case.facts.orders if "naloxone_rescue" in o.drug.classes and is_rescue(o.drug)]
     supplied = _supplied(case, rescue)
     last = newest([*supplied, *_offered(case)], case.as_of)
     if last is not None and last.when is not None and last.when > start:

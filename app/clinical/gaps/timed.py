@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -43,8 +43,10 @@ class Activity:
     also: Sequence[str] = ()
 
 
-def newest(done: Iterable[Done], as_of: date) -> Done | None:
+def newest(done: Sequence[Done], as_of: date) -> Done | None:
     """The newest with a date up to `as_of`; ties by reference, so that input order never matters."""
+    if not done:
+        return None
     return max([one for one in done if one.when is not None and one.when <= as_of], default=None)
 
 
@@ -93,7 +95,7 @@ def timed(case: Case, activity: Activity, done: Sequence[Done]) -> Finding:
 
 
 def _never(case: Case, activity: Activity, done: Sequence[Done], pace: Evidence) -> Finding:
-    undated = sorted(one.ref for one in done if one.when is None)
+    undated = sorted([one.ref for one in done if one.when is None])
     if undated:
         found = Evidence("undated", f"{activity.what} recorded without a date", tuple(undated))
         return unknown(f"{activity.what[:1].upper()}{activity.what[1:]} recorded without a date", found, pace)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from itertools import groupby
 
 from msgspec.structs import replace
 
@@ -34,14 +33,13 @@ _LOOK = (Outcome.NEEDS_READING, Outcome.INVALID, Outcome.ASSAY_MAY_MISS)
 
 def received(case: Case) -> list[Done]:
     """The newest result received, one for its specimen; without a date only where none has one.  An order is none."""
-    results = (
-        result
-        for result in reversed(case.facts.results_by_element.get("udt", ()))
-        if is_result(result) and (result.when is None or result.when <= case.as_of)
-    )
-    for when, specimen in groupby(results, key=lambda result: result.when):
-        return [Done(when, min(result.ref for result in specimen))]
-    return []
+    newest: Done | None = None
+    for result in reversed(case.facts.results_by_element.get("udt", ())):
+        if newest is not None and result.when != newest.when:
+            break
+        if is_result(result) and (result.when is None or result.when <= case.as_of):
+            newest = Done(result.when, result.ref)
+    return [newest] if newest is not None else []
 
 
 def _pending(case: Case, since: date | None) -> tuple[date, str] | None:
