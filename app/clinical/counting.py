@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+
+from msgspec import Struct
 
 from app.clinical.dose import DailyDose, NoDose, daily_dose, plain
 from app.clinical.evaluation import Contribution, Uncounted
@@ -32,8 +33,7 @@ def methadone_per_day(found: Iterable[Supply], day: int) -> Fraction:
     return total
 
 
-@dataclass(frozen=True, slots=True)
-class Counter:
+class Counter(Struct, frozen=True):
     """Turns supplies into contributions under one policy."""
 
     policy: Policy

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from operator import attrgetter
@@ -145,8 +144,7 @@ def _varies(supply: Supply) -> bool:
     return bool(supply.sigs) and supply.sigs[0].sequence_day is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """Averages over the last `length` days.  in_doubt: an opioid may be in use that none of the steps shows.
 
     total: MME times days.  Nothing counted in doubt is None, never 0.  Source of the four definitions: Dasgupta 2021.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from app.clinical.supply import Supply
 
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Struct, frozen=True):
     """The days on which at least one supply lasts, up to `day`, as separate spans; and what was supplied."""
 
     day: int

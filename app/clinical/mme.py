@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from app.clinical.counting import Counter, is_counted, methadone_per_day, uncounted
@@ -78,8 +78,7 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
+class _Use(Struct, frozen=True):
     """Opioids that may be in use on the day: with a known last day, without one, and presumed to be replaced."""
 
     dated: tuple[Supply, ...]
@@ -92,7 +91,7 @@ class _Use:
 
 
 def _in_use(laid: Timeline, policy: Policy, day: int) -> _Use:
-    dated = [supply for supply in laid.covering if supply.covers(day)]
+    dated = [supply for supply in laid.covering if supply.first <= day <= supply.last]
     young = [supply for supply in laid.unknown if _may_be_current(supply, day, policy)]
     undated, presumed = still_open(young, dated + young, (*laid.covering, *laid.unknown))
     lasting = [supply for supply in laid.replaced if supply.last >= day]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from operator import attrgetter
 from typing import TypeVar
+
+from msgspec import Struct
 
 from app.clinical.episodes import Span, merged, shared
 from app.clinical.evaluation import Evidence
@@ -26,8 +27,7 @@ _IN_USE = frozenset({"active", "unknown", "on-hold", ""})
 _Prescribed = TypeVar("_Prescribed", Supply, Order)
 
 
-@dataclass(frozen=True, slots=True)
-class Overlap:
+class Overlap(Struct, frozen=True):
     """One class of sedating drug beside the opioid.
 
     days: days with both in the window; None when a supply without known days may overlap.
@@ -70,8 +70,7 @@ def whole_stock(facts: Facts, policy: Policy, as_of: date) -> Timeline:
     return lay_out(found, policy.ltot.carry_cap_days)
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
+class _Use(Struct, frozen=True):
     """How one group of drugs is in use: on known days of the window, open-ended, or perhaps ended long ago."""
 
     spans: tuple[Span, ...] = ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+from msgspec import Struct
 
 from app.clinical.opioids import counts_for_therapy
 from app.clinical.policy import Policy
@@ -12,8 +13,7 @@ from app.clinical.words import counted
 from fhir_mappings.facts import Facts
 
 
-@dataclass(frozen=True, slots=True)
-class EarlyFill:
+class EarlyFill(Struct, frozen=True):
     """A fill while the one before still lasted.  days_early: days before the first uncovered day."""
 
     ref: str
@@ -36,8 +36,7 @@ def early_fills(opioids: Timeline, policy: Policy, as_of: date) -> tuple[EarlyFi
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ManyPrescribers:
+class ManyPrescribers(Struct, frozen=True):
     """Distinct names on opioid fills and orders within the policy's window of `days`.
 
     both: prescribers and pharmacies are as many as the policy's limits.

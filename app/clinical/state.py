@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from msgspec import Struct
+
 from app.clinical.definitions import current_episode, held_between
 from app.clinical.episodes import Coverage
 from app.clinical.policy import LtotPolicy
@@ -45,8 +47,7 @@ class Decision:
     excluded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """The state and the sentence that explains how it came about; it feeds the list's add and drop reasons.
 
     word: a clinician's yes or no, as long as it stands.
