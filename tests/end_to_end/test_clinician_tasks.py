@@ -103,9 +103,10 @@ def test_open_forms_and_recorded_entries_pass_axe(
     control(panel, "a", "Record: Risk tier").click()
     control(panel, "button", "High").click()
     expect(panel.locator("h2", has_text="Recorded in visits")).to_be_visible()
-    for link in panel.locator("a[data-form]").filter(visible=True).all()[:8]:
+    for number, link in enumerate(panel.locator("a[data-form]").filter(visible=True).all()[:8], 1):
         link.click()
-    expect(panel.locator(".rec").nth(7)).to_be_visible()
+        # An opening form moves what stands below it, and a click on its way would miss.
+        expect(panel.locator(".rec").filter(visible=True)).to_have_count(number)
     frame = next(frame for frame in page.frames if "/p/" in frame.url)
     frame.evaluate("document.querySelector('.told').textContent = 'The entry does not fit.'")
     assert violations(frame) == []
