@@ -13,7 +13,7 @@ from app.clinical.evaluation import Evaluation
 from app.clinical.gaps import gaps
 from app.clinical.gaps.case import Case
 from app.clinical.policy import Policy
-from app.clinical.records import Record, RecordKind
+from app.clinical.records import BY_PLACE, Record, RecordKind
 from fhir_mappings.facts import Facts
 from valuesets import Terms
 
@@ -51,7 +51,7 @@ class Charted:
         """
         reviews = (Record(self.as_of, RecordKind.REVIEW, gap.id, text="reviewed") for gap in found.gaps)
         before = {gap.id: (gap.status, gap.text) for gap in found.gaps}
-        after = gaps(replace(self.case, records=tuple(sorted((*self.case.records, *reviews)))))
+        after = gaps(replace(self.case, records=tuple(sorted((*self.case.records, *reviews), key=BY_PLACE))))
         return frozenset(gap.id for gap in after if before.get(gap.id) != (gap.status, gap.text))
 
 

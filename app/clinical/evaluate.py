@@ -15,7 +15,7 @@ from app.clinical.ltot import ltot
 from app.clinical.mme import mme
 from app.clinical.overlaps import overlaps, whole_stock
 from app.clinical.policy import Policy
-from app.clinical.records import Record
+from app.clinical.records import BY_PLACE, Record
 from app.clinical.risk import risk
 from app.clinical.state import Decision, State
 from app.clinical.udt import analytes
@@ -68,7 +68,7 @@ def case_of(
         risk=risk(facts, policy, dose, together, as_of, records, stock, urine),
         exclusions=exclusions(facts, policy, as_of),
         overlaps=together,
-        records=tuple(sorted(records)),
+        records=tuple(sorted(records, key=BY_PLACE)),
         laid=stock,
         judged=urine,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from operator import attrgetter
 
 
 class RecordKind(StrEnum):
@@ -20,7 +21,7 @@ class RecordKind(StrEnum):
     DECLINED = "declined"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """One entry.
 
@@ -40,3 +41,12 @@ class Record:
     def ref(self) -> str:
         """How evidence names it."""
         return f"record:{self.kind}{':' + self.gap if self.gap else ''}:{self.on.isoformat()}"
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where it stands among others, oldest first: the same in any order of input, whatever is left open."""
+        until, months = self.until or date.min, self.months or 0
+        return self.on, self.kind, self.gap, until, months, self.tier, self.text, self.author
+
+
+BY_PLACE = attrgetter("place")

@@ -169,6 +169,17 @@ def test_records_of_a_later_day_are_not_known_yet(terms: Terms) -> None:
     assert next(gap.status for gap in found.gaps if gap.id == "G14") is Status.DUE_SOON
 
 
+def test_records_of_one_day_are_taken_in_any_order_also_without_an_end(terms: Terms) -> None:
+    open_end = record("deferral", "2025-06-15", "G14")
+    until = record("deferral", "2025-06-15", "G14", until=date(2025, 9, 1))
+    one, other = (
+        evaluate(FULL, Policy(), terms, AS_OF, records=both)
+        for both in ((open_end, until), (until, open_end))
+    )
+    assert one == other
+    assert next(gap.status for gap in one.gaps if gap.id == "G14") is Status.DEFERRED
+
+
 def test_hospice_takes_routine_rules_and_leaves_safety(terms: Terms) -> None:
     found = evaluate(chart(*FULL.orders, problem("hospice")), Policy(), terms, AS_OF)
     by_id = {gap.id: gap.status for gap in found.gaps}

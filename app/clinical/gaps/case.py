@@ -15,7 +15,7 @@ from app.clinical.evaluation import Colour, Evidence, Exclusion, Gap, Ltot, Ltot
 from app.clinical.overlaps import Overlap, whole_stock
 from app.clinical.peg import PegScore, peg_trend
 from app.clinical.policy import Policy
-from app.clinical.records import Record, RecordKind
+from app.clinical.records import BY_PLACE, Record, RecordKind
 from app.clinical.scores import Score, Tool, newest_score
 from app.clinical.timeline import Timeline
 from app.clinical.udt import Analyte, analytes
@@ -86,7 +86,7 @@ class Case:
 
     @cached_property
     def _newest_records(self) -> Mapping[tuple[RecordKind, str], Record]:
-        return {(r.kind, r.gap): r for r in sorted(self.records) if r.on <= self.as_of}
+        return {(r.kind, r.gap): r for r in sorted(self.records, key=BY_PLACE) if r.on <= self.as_of}
 
     @cached_property
     def opioid_in_use(self) -> bool | None:
