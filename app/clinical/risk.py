@@ -14,7 +14,7 @@ from app.clinical.exclusions import active_problems, began
 from app.clinical.months import add_months
 from app.clinical.overlaps import Overlap, whole_stock
 from app.clinical.policy import Policy
-from app.clinical.records import Record, RecordKind
+from app.clinical.records import BY_PLACE, Record, RecordKind
 from app.clinical.refills import early_fills, many_prescribers
 from app.clinical.scores import GAD7, ORT, ORT_OUD, ORT_OUD_CUT, PCPTSD5, PHQ9, Score, newest_score, ort_band
 from app.clinical.timeline import Timeline
@@ -92,7 +92,7 @@ def _confirmed(computed: Risk, policy: Policy, records: Iterable[Record], as_of:
     ]
     if not found:
         return None
-    newest = max(found)
+    newest = max(found, key=BY_PLACE)
     months = policy.intervals["tier"].moderate
     if months is not None and as_of >= add_months(newest.on, months):
         return None

@@ -10,7 +10,7 @@ from app.clinical.exclusions import exclusions
 from app.clinical.gaps.case import Case
 from app.clinical.overlaps import overlaps
 from app.clinical.policy import Policy
-from app.clinical.records import Record, RecordKind
+from app.clinical.records import BY_PLACE, Record, RecordKind
 from fhir_mappings.facts import (
     Amount,
     Document,
@@ -254,5 +254,5 @@ def case(
         risk=Risk(tier, ("as given",)),
         exclusions=found,
         overlaps=overlaps(facts, rules, as_of),
-        records=tuple(sorted(records)),
+        records=tuple(sorted(records, key=BY_PLACE)),
     )
