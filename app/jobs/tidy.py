@@ -12,8 +12,8 @@ from app.jobs.tokens import end_launch
 from app.store.tenants import Tenant
 
 EVERY_SECONDS = 60.0
-AT_ONCE = 20
-"""How many launches are read, and ended side by side: after an outage any number may be over."""
+BATCH = 100
+"""How many launches are read at a time: after an outage any number may be over at once."""
 log = structlog.get_logger()
 
 
@@ -28,8 +28,9 @@ async def tidy(service: Service) -> int:
 
 async def _tidy_tenant(service: Service, tenant: Tenant) -> int:
     now, ended = service.now(), 0
-    while overdue := await in_thread(service.sessions.overdue, tenant.id, now, limit=AT_ONCE):
-        await asyncio.gather(*[end_launch(service, tenant, launch, "overdue") for launch in overdue])
+    while overdue := await in_thread(service.sessions.overdue, tenant.id, now, limit=BATCH):
+        for launch in overdue:
+            await end_launch(service, tenant, launch, "overdue")
         ended += len(overdue)
     await in_thread(service.attempts.remove_expired, tenant.id, now)
     await in_thread(service.signing_keys(tenant.id).remove_passive, now)
