@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import httpx2
 from sqlalchemy import text
@@ -47,3 +49,19 @@ def instead(world: World, ending: str, answer: Callable[[httpx2.Request], httpx2
     world.network.changes.append(
         lambda request: answer(request) if request.url.path.endswith(ending) else None
     )
+
+
+def token_answer(world: World, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Replace the members of what the token endpoint grants by what `change` makes of them; None leaves one out."""
+    honest = world.network.hosts["north.example.org"]
+
+    class Between(httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            answer = await honest.handle_async_request(request)
+            await answer.aread()
+            if not request.url.path.endswith("/auth/token") or answer.status_code != 200:
+                return answer
+            members = change(json.loads(answer.content))
+            return httpx2.Response(200, json={name: v for name, v in members.items() if v is not None})
+
+    world.network.hosts["north.example.org"] = Between()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import httpx2
@@ -15,6 +14,7 @@ from tests.security.hostile.failing import (
     failing_launch,
     forget_discovery,
     instead,
+    token_answer,
 )
 from tests.security.world import World
 
@@ -114,16 +114,5 @@ TOKEN_ANSWERS: dict[str, dict[str, Any]] = {
 @pytest.mark.usefixtures("honest_afterwards")
 @pytest.mark.parametrize("case", TOKEN_ANSWERS)
 async def test_a_token_answer_that_does_not_fit_opens_nothing(shared_world: World, case: str) -> None:
-    world, original = shared_world, shared_world.network.hosts["north.example.org"]
-
-    class Between(httpx2.AsyncBaseTransport):
-        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            real = await original.handle_async_request(request)
-            if not request.url.path.endswith("/auth/token"):
-                return real
-            await real.aread()
-            members = {**json.loads(real.content), **TOKEN_ANSWERS[case]}
-            return httpx2.Response(200, json={name: v for name, v in members.items() if v is not None})
-
-    world.network.hosts["north.example.org"] = Between()
-    await failing_launch(world)
+    token_answer(shared_world, lambda members: {**members, **TOKEN_ANSWERS[case]})
+    await failing_launch(shared_world)

@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx2
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
@@ -20,6 +19,7 @@ from tests.security.hostile.failing import (
     SOUTH,
     failing_launch,
     refused,
+    token_answer,
 )
 from tests.security.world import CLIENT, World
 
@@ -76,24 +76,12 @@ HARMLESS = {
 def forged(world: World, make: Callable[[dict[str, Any]], str | None]) -> None:
     """Replace the id token of the next token answer by what `make` makes of its claims."""
 
-    async def handle(request: httpx2.Request) -> httpx2.Response:
-        real = await original.handle_async_request(request)
-        await real.aread()
-        if not request.url.path.endswith("/auth/token") or real.status_code != 200:
-            return real
-        members = json.loads(real.content)
+    def with_forged(members: dict[str, Any]) -> dict[str, Any]:
         payload = members["id_token"].split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        members["id_token"] = make(claims)
-        return httpx2.Response(200, json={name: v for name, v in members.items() if v is not None})
+        return {**members, "id_token": make(claims)}
 
-    original = world.network.hosts["north.example.org"]
-
-    class Between(httpx2.AsyncBaseTransport):
-        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            return await handle(request)
-
-    world.network.hosts["north.example.org"] = Between()
+    token_answer(world, with_forged)
 
 
 def signed(world: World, claims: Claims, *, key: Any = None, **header: Any) -> str:
