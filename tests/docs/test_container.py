@@ -7,7 +7,7 @@ import typer.main
 
 from app.cli import cli
 from app.settings import SETTING_NAMES
-from benchmarks.launches import ALLOCATOR
+from benchmarks.launches.__main__ import ALLOCATOR
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

@@ -7,7 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from benchmarks.launches import Chart, Tally, UnhandledError, check_panel
+from benchmarks.launches.charts import Chart
+from benchmarks.launches.tally import Tally, UnhandledError, check_panel
 from tests.two_services import Hospital
 
 CHART = Chart(Hospital("north", "epic", 1), 7)
