@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ import typer
 from app.errors import LtotError
 
 if TYPE_CHECKING:
+    from app.jobs.registry import Listing
     from app.jobs.tenants import SetUp
     from app.store.registry import Filters
 
@@ -55,8 +57,8 @@ def registry_list(
     status: GapStatus = None,
     prescriber: Prescriber = None,
 ) -> None:
-    """List patients, most overdue care gaps first: patient, LtOT, MME, overdue, due soon, unknown, prescriber."""
-    from app.jobs.registry import as_line, list_patients
+    """List patients, most overdue care gaps first.  What the list is and its columns' names go to stderr."""
+    from app.jobs.registry import COLUMNS, as_line, list_patients
 
     filters = _filters(ltot, mme, gap, status, prescriber)
     with _opened(tenant) as (set_up, tenant_id):
@@ -69,6 +71,8 @@ def registry_list(
             actor=_actor(),
             now=datetime.now(UTC),
         )
+    print(_what(found), file=sys.stderr)
+    print("\t".join(COLUMNS), file=sys.stderr)
     for entry in found.entries:
         print(as_line(entry))
 
@@ -100,7 +104,7 @@ def registry_export(
             now=datetime.now(UTC),
         )
     write_list(file, found.run, found.entries)
-    print(f"{len(found.entries)} patients of run {found.run.id}, as of {found.run.as_of}")
+    print(_what(found))
 
 
 @registry_cli.command("measures")
@@ -114,6 +118,11 @@ def registry_measures(tenant: TenantOption = None, run: RunOption = None) -> Non
         counted = measures(registry, run_of(registry, run))
     for row in counted:
         print("\t".join(row))
+
+
+def _what(found: Listing) -> str:
+    run = found.run
+    return f"{len(found.entries)} patients of run {run.id}, as of {run.as_of}, {run.status}"
 
 
 @contextmanager

@@ -22,10 +22,12 @@ from app.store.db import Store
 from app.store.registry import Band, Filters, Order, Registry, RegistryEntry, RunSummary
 
 SMALLEST_COUNT = 11
+LOWER_MARK = Decimal(50)
+"""From this MME a day on a list draws the eye to it, as its bands do.  Source: CDC 2022 guideline, recommendation 4."""
 BANDS = {
     "0": Band(Decimal(0), Decimal("0.000001")),
-    "1-49": Band(Decimal("0.000001"), Decimal(50)),
-    "50-89": Band(Decimal(50), Decimal(90)),
+    "1-49": Band(Decimal("0.000001"), LOWER_MARK),
+    "50-89": Band(LOWER_MARK, Decimal(90)),
     "90+": Band(Decimal(90)),
     "unknown": Band(number=False),
 }
@@ -136,8 +138,11 @@ def filters_of(
     return Filters(ltot, BANDS[mme] if mme else None, gap, status, prescriber)
 
 
+COLUMNS = ("patient", "LtOT", "MME a day", "overdue", "due soon", "cannot tell", "prescriber")
+
+
 def as_line(entry: RegistryEntry) -> str:
-    """One patient as a line of words, parted by tabs."""
+    """One patient as a line of words, parted by tabs, in the order of `COLUMNS`."""
     number = shown_mme(entry.mme)
     mme = f"{number}" if entry.mme_complete or entry.mme is None else f"at least {number}"
     counts = (entry.gaps_overdue, entry.gaps_due_soon, entry.gaps_unknown)

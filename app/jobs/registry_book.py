@@ -13,7 +13,7 @@ from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from app.clinical.gaps import RULES
-from app.jobs.registry import BANDS, shown_mme, withheld
+from app.jobs.registry import BANDS, LOWER_MARK, shown_mme, withheld
 from app.store.registry import Band, RegistryEntry, RunSummary
 
 _FILLS = {
@@ -54,9 +54,7 @@ _COLUMNS = (
         lambda one: "unknown" if one.ltot == "cannot_tell" else "",
     ),
     _Column("since", 10, lambda one: one.ltot_since),
-    _Column(
-        "MME a day", 9, lambda one: shown_mme(one.mme), lambda one: "unknown" if one.mme is None else ""
-    ),
+    _Column("MME a day", 9, lambda one: shown_mme(one.mme), lambda one: _mme_status(one.mme)),
     _Column(
         "MME is complete", 9, lambda one: "yes" if one.mme_complete else "at least",
         lambda one: "" if one.mme_complete else "unknown",
@@ -141,6 +139,10 @@ def write_book(path: Path, run: RunSummary, entries: Sequence[RegistryEntry]) ->
     _totals(book, entries)
     _about(book, run)
     book.book.close()
+
+
+def _mme_status(mme: Decimal | None) -> str:
+    return "unknown" if mme is None else "due_soon" if mme >= LOWER_MARK else ""
 
 
 def _named(entry: RegistryEntry, status: str) -> list[str]:

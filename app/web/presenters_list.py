@@ -8,7 +8,7 @@ from datetime import datetime
 from app.clinical.evaluation import Status
 from app.clinical.words import counted, day
 from app.jobs.population_list import GAPS, ROWS, Asked, OpenedList
-from app.jobs.registry import BANDS, shown_mme
+from app.jobs.registry import BANDS, LOWER_MARK, shown_mme
 from app.store.registry import Order, RegistryEntry, RunSummary
 from app.web.list_views import Choice, Filter, ListRow, ListView
 from app.web.views import Notice, Tone
@@ -158,4 +158,7 @@ def _mme(entry: RegistryEntry) -> tuple[Tone, str]:
     if isinstance(value, str):
         return Tone.UNKNOWN, "Not known"
     number = plain(value)
-    return (Tone.INFO, number) if entry.mme_complete else (Tone.UNKNOWN, f"At least {number}")
+    said = number if entry.mme_complete else f"At least {number}"
+    if entry.mme is not None and entry.mme >= LOWER_MARK:
+        return Tone.WARNING, said
+    return (Tone.INFO if entry.mme_complete else Tone.UNKNOWN), said

@@ -135,6 +135,17 @@ def test_a_lead_sees_whom_the_run_found_and_how_far_to_trust_it(clinic: Clinic, 
     assert clinic.audited("population_view")[-1] == "50 patients"
 
 
+def test_a_dose_from_50_on_stands_out_by_shape_and_colour(clinic: Clinic, page: Page) -> None:
+    cells = clinic.open(page).locator("td[data-label='MME a day']")
+    high = cells.filter(has_text="120").locator(".mark")
+    expect(high).to_have_count(2)
+    for found in high.all():
+        expect(found).to_have_class("mark warning")
+        expect(found.locator(".shape")).to_have_text("◆")
+    below = cells.filter(has_text="30", has_not_text="At least")
+    expect(below.first.locator(".mark")).to_have_class("mark info")
+
+
 def test_filters_sorting_and_pages_leave_nothing_in_the_address(clinic: Clinic, page: Page) -> None:
     shown = clinic.open(page)
     expect(shown.get_by_text("1 to 50 of 60")).to_be_visible()

@@ -56,6 +56,10 @@ def test_from_an_export_to_a_list(tmp_path: Path, environment: dict[str, str]) -
     assert "was loaded before" in _ltot("registry", "load", tmp_path / "out", **environment).stdout
     listed = _ltot("registry", "list", "--ltot", "yes", "--mme", "1-49", **environment)
     assert listed.stdout.split("\t")[:3] == ["p1", "yes", "30.0"]
+    what, columns = listed.stderr.splitlines()
+    assert what == f"1 patients of run {run_id}, as of 2026-06-30, complete"
+    assert columns.split("\t")[:3] == ["patient", "LtOT", "MME a day"]
+    assert len(columns.split("\t")) == len(listed.stdout.split("\t"))
     exported = _ltot("registry", "export", tmp_path / "list.csv", **environment)
     assert exported.stdout.startswith(f"1 patients of run {run_id}")
     assert (

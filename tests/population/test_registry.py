@@ -236,6 +236,8 @@ def test_a_workbook_shows_status_in_words_and_colour(registry: Registry, tmp_pat
     assert (prescriber.value, prescriber.data_type) == (HOSTILE, "s")
     assert sheet.cell(rows["patient-a"], header["MME a day"]).value == 30
     assert sheet.cell(rows["patient-c"], header["MME a day"]).value == "not known"
+    doses = {patient: sheet.cell(row, header["MME a day"]).fill.fgColor.rgb for patient, row in rows.items()}
+    assert doses == {"patient-a": "00000000", "patient-b": "FFFFE9A8", "patient-c": "FFDDDDDD"}
     overdue = sheet.cell(rows["patient-b"], header["overdue"])
     assert "naloxone" in overdue.value
     assert overdue.fill.fgColor.rgb == "FFF8C9C4"
