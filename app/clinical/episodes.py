@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -12,7 +13,10 @@ Span = tuple[int, int]
 
 
 class Coverage(Struct, frozen=True):
-    """The days on which at least one supply lasts, up to `day`, as separate spans; and what was supplied."""
+    """The days on which at least one supply lasts, up to `day`, as separate spans; and what was supplied.
+
+    given: first day and days' supply of each, in order.
+    """
 
     day: int
     spans: tuple[Span, ...]
@@ -48,11 +52,14 @@ class Coverage(Struct, frozen=True):
 
     def supplied(self, first: int, last: int) -> int:
         """Summed days' supply of everything begun in a window, overlaps counted twice."""
-        return sum([days for start, days in self.given if first <= start <= last])
+        return sum([days for _, days in self._begun(first, last)])
 
     def count(self, first: int, last: int) -> int:
         """How many supplies began in a window."""
-        return len([start for start, _ in self.given if first <= start <= last])
+        return len(self._begun(first, last))
+
+    def _begun(self, first: int, last: int) -> tuple[tuple[int, int], ...]:
+        return self.given[bisect_left(self.given, (first,)) : bisect_left(self.given, (last + 1,))]
 
 
 def coverage(supplies: Sequence[Supply], day: int) -> Coverage:

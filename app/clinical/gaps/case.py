@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -227,6 +229,7 @@ def not_applicable(text: str, *evidence: Evidence) -> Finding:
     return Finding(Status.NOT_APPLICABLE, text, evidence)
 
 
+_REFS = attrgetter("refs")
 _NOT_ROUTINE = frozenset({"hospice", "palliative", "age"})
 _COLOURS = {Status.MET: Colour.GREEN, Status.DUE_SOON: Colour.YELLOW, Status.OVERDUE: Colour.RED}
 _OPEN = (Status.OVERDUE, Status.DUE_SOON, Status.UNKNOWN)
@@ -245,7 +248,7 @@ def judged(printed: PrintedRule, case: Case) -> Gap | None:
         return None
     finding = _finding(one, case)
     text = finding.text[:1].upper() + finding.text[1:]
-    refs = tuple(dict.fromkeys([ref for item in finding.evidence for ref in item.refs]))
+    refs = tuple(dict.fromkeys(chain.from_iterable(map(_REFS, finding.evidence))))
     return Gap(
         one.id, one.name, finding.status, finding.colour or _COLOURS.get(finding.status, Colour.GREY), text,
         printed.words, printed.source, finding.due, finding.last, refs, finding.evidence, one.safety,
