@@ -301,12 +301,17 @@ def _amount(low: Quantity | None, high: Quantity | None) -> Amount | None:
     return Amount(least, most, unit)
 
 
+def _has_unit(quantity: Quantity | None) -> bool:
+    """ "Per 24" may mean hours or days."""
+    return quantity is not None and bool(quantity.code.strip() or quantity.unit.strip())
+
+
 def _maxima(ratios: Ratio | list[Ratio] | None) -> tuple[Amount, ...]:
     """Every stated maximum, scaled to one day; one without a usable period or unit is no maximum."""
     found: list[Amount] = []
     for ratio in ratios if isinstance(ratios, list) else [ratios] if ratios else []:
         most, unit = amount_of(ratio.numerator)
-        days = days_of(ratio.denominator)
+        days = days_of(ratio.denominator) if _has_unit(ratio.denominator) else None
         if most is not None and unit and days is not None and most > 0 and days > 0:
             found.append(Amount(most / days, most / days, unit))
     return tuple(found)

@@ -264,7 +264,10 @@ def _positive(value: Fraction | None) -> Fraction | None:
 
 
 def _unit(quantity: r.Quantity | None) -> str:
-    return (unit_of(quantity.code, quantity.unit) or quantity.unit or "unit") if quantity else ""
+    """Ours, else as written: a box or bottle is never read as a count of tablets.  Without any it counts units."""
+    if quantity is None:
+        return ""
+    return unit_of(quantity.code, quantity.unit) or quantity.unit or quantity.code or "unit"
 
 
 def _valid_supply(days: Fraction | None) -> Fraction | None:

@@ -102,7 +102,7 @@ def _amount_of(raw: bytes, code: str, written: str) -> tuple[Fraction | None, st
 
 
 def days_of(quantity: Quantity | None) -> Fraction | None:
-    """A duration in days; None when absent or in another unit."""
+    """A duration in days; None when absent or in another unit.  Without any unit the number counts days."""
     if quantity is None or quantity.comparator:
         return None
     return _days_of(bytes(quantity.value), quantity.code, quantity.unit)
@@ -111,7 +111,6 @@ def days_of(quantity: Quantity | None) -> Fraction | None:
 @lru_cache(maxsize=8192)
 def _days_of(raw: bytes, code: str, written: str) -> Fraction | None:
     value = number_of(raw)
-    per = _DAYS.get(code.strip().lower())
-    if per is None or not code:
-        per = _DAYS.get(written.strip().lower())
+    units = [unit for one in (code, written) if (unit := one.strip().lower())] or [""]
+    per = next((_DAYS[unit] for unit in units if unit in _DAYS), None)
     return value * per if value is not None and per is not None else None

@@ -15,7 +15,7 @@ from fractions import Fraction
 from msgspec import Struct
 from msgspec.structs import replace
 
-from app.clinical.supply import Supply, is_patch
+from app.clinical.supply import PIECES, Supply, is_patch
 from fhir_mappings.facts import Amount, DrugFact, Sig
 
 
@@ -97,7 +97,7 @@ def _by_quantity(supply: Supply) -> DailyDose | None:
     if strength is None or days is None or quantity is None:
         return None
     liquid = supply.drug.strength_unit == "mg/mL"
-    if liquid is not (supply.quantity_unit == "mL") or supply.quantity_unit in {"mg", "mcg"}:
+    if supply.quantity_unit not in ({"mL"} if liquid else PIECES):
         return None
     amount = strength * quantity / days
     unit = "mL" if liquid else ""

@@ -19,6 +19,8 @@ from fhir_mappings.facts import DrugFact, Facts, Fill, Order, Sig
 LONGEST_SUPPLY = 120
 LONGEST_BOUNDS = 366
 DUPLICATE_DAYS = 3
+# What is dispensed piece by piece; boxes, bottles and kits do not tell how much is in them.
+PIECES = frozenset({"unit", "patch", "spray"})
 FENTANYL_WEAR = Fraction(3)
 BUPRENORPHINE_WEAR = Fraction(7)
 _COUNTED_INTENTS = frozenset(
@@ -285,9 +287,10 @@ def _days(
         return _course_days(drug, quantity, unit, sigs)
     if quantity is None:
         return None
-    lasting = (
-        _patch_days(drug, quantity, sigs) if is_patch(drug) else _quantity_days(drug, quantity, unit, sigs)
-    )
+    if is_patch(drug):
+        lasting = _patch_days(drug, quantity, sigs) if unit in PIECES else None
+    else:
+        lasting = _quantity_days(drug, quantity, unit, sigs)
     return _whole_days(lasting) if lasting is not None else None
 
 
@@ -358,12 +361,12 @@ def daily_units(drug: DrugFact, sig: Sig, unit: str, *, least: bool = False) -> 
 
 def _in_units(drug: DrugFact, amount: Fraction, unit: str, dispensed: str) -> Fraction | None:
     """An amount in dispensed units; milligrams through the strength."""
-    if unit == dispensed or (unit in {"unit", "spray"} and dispensed not in {"mL", "mg", "mcg"}):
+    if unit == dispensed or (unit in {"unit", "spray"} and dispensed in PIECES):
         return amount
     if unit in {"mg", "mcg"} and drug.strength and drug.strength_unit in {"mg", "mg/mL", "mg/{actuat}"}:
         milligrams = amount if unit == "mg" else amount / 1000
         per_unit = drug.strength
-        fits = (drug.strength_unit == "mg/mL") is (dispensed == "mL")
+        fits = dispensed == "mL" if drug.strength_unit == "mg/mL" else dispensed in PIECES
         return milligrams / per_unit if fits else None
     return None
 
