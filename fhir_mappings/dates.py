@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 
@@ -25,3 +26,13 @@ def local_date(text: str | None, zone: tzinfo) -> date | None:
         # A time that no clock shows (24:00, second 60) does not make its day unknown.
         return local_date(text[:10], zone) if len(text) > 10 and text[10] in "T " else None
     return day if 1900 <= day.year < 2200 else None
+
+
+def last_local_date(text: str | None, zone: tzinfo) -> date | None:
+    """The last calendar day of a period's end: a month lasts to its last day, a year to 31 December."""
+    day = local_date(text, zone)
+    if day is None or text is None or len(text) > 7:
+        return day
+    if len(text) == 4:
+        return day.replace(month=12, day=31)
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])

@@ -10,7 +10,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from fhir_mappings import resources as r
-from fhir_mappings.dates import local_date
+from fhir_mappings.dates import last_local_date, local_date
 from fhir_mappings.dosage import UNIT_UNKNOWN, Directions, directions_of, shown_text, texts_of, with_units
 from fhir_mappings.drugs import NamedAs, names_in, names_nothing, recognise, with_text_search
 from fhir_mappings.facts import DrugBasis, DrugFact, Fill, Issue, IssueCode, Order, Sig
@@ -56,7 +56,7 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
     authored = local_date(resource.authoredOn, context.zone)
     validity = request.validityPeriod or r.Period()
     start = directions.start or local_date(validity.start, context.zone) or directions.text_start or authored
-    end, end_basis = _end(directions, local_date(validity.end, context.zone))
+    end, end_basis = _end(directions, last_local_date(validity.end, context.zone))
     refills = number_of(request.numberOfRepeatsAllowed)
     if drug.classes:
         issues += [
@@ -100,7 +100,7 @@ def statement_of(resource: r.MedicationStatement, ref: str, context: Context) ->
     asserted = local_date(resource.dateAsserted, context.zone)
     start = directions.start or local_date(period.start, context.zone) or directions.text_start or asserted
     end, end_basis = _end(directions, None)
-    if end is None and (end := local_date(period.end, context.zone)) is not None:
+    if end is None and (end := last_local_date(period.end, context.zone)) is not None:
         end_basis = "bounds"
     if drug.classes:
         issues += _sig_issues(directions, sigs, drug, ref)

@@ -8,7 +8,7 @@ from datetime import date, timedelta, tzinfo
 from fractions import Fraction
 from functools import lru_cache
 
-from fhir_mappings.dates import local_date
+from fhir_mappings.dates import last_local_date, local_date
 from fhir_mappings.resources import Concept, Repeat, Timing
 from fhir_mappings.sig_text import parse_sig
 from fhir_mappings.units import days_of, is_absent, number_of
@@ -79,7 +79,7 @@ def times_of(timing: Timing | None, zone: tzinfo) -> Times:
     repeat = timing.repeat or Repeat()
     bounds = repeat.boundsPeriod
     start = local_date(bounds.start, zone) if bounds else None
-    end = local_date(bounds.end, zone) if bounds else None
+    end = last_local_date(bounds.end, zone) if bounds else None
     lasting = days_of(repeat.boundsDuration)
     duration = int(lasting) if lasting is not None and 1 <= lasting <= 3660 else None
     if start and duration and end is None:
