@@ -45,7 +45,10 @@ _OPIOID_WORDS = re.compile(
     r"(?<!non)(?<!non[ -])\b(?:opioids?|opiates?|narcotics?)\b"
     r"(?![\s-]*(?:antagonist|agreement|contract|withdrawal|screen|free|naive|induced|overdose|reversal|rescue|use\b))"
     r"|\b(?:oxycod|hydrocod|oxymorph|hydromorph|morphin|fentan[iy]l|methadon|tramad|tapentad|bupr[ei]norph|codein"
-    r"|meperid|pethid|levorphan|sufentan|remifentan|nalbuph|butorphan|pentazoc|dihydrocod)[a-z]*",
+    r"|meperi[dt]|pethid|levorphan|sufentan|remifentan|nalbuph|butorphan|pentazoc|dihydrocod|dihydromorph|diamorph"
+    r"|levomethad|(?:dextro)?propoxyph|piritramid|tilidin|opium|paregoric|co-?codamol|co-?dydramol|mso4|hydrocone"
+    r"|oxyco[nt]|percocet|endocet|norco|vicod[ei]n|lortab|lorcet|roxicod|roxicet|ms[ -]?contin|m\.s\.? contin|dilaudid"
+    r"|nucynta|ultram|ultracet|duragesic|demerol|dolophine|methadose|darvocet|darvon)[a-z]*",
     re.IGNORECASE,
 )
 _OPIOID_STEMS = {
@@ -282,10 +285,8 @@ def _fact(drug: Drug, named: NamedAs, basis: DrugBasis) -> DrugFact:
 
 
 def names_nothing(named: NamedAs) -> bool:
-    """Whether there is no code and no name, or no code of a drug and only a place-holder for a name."""
-    if not named.texts:
-        return not named.codings
-    if any(canonical(system) in _CODE_SYSTEMS for system, _ in named.codings):
+    """Whether there is no code of a drug that we can look up, and no name or only a place-holder for one."""
+    if any(canonical(system) in _CODE_SYSTEMS or is_ndc(system) for system, _ in named.codings):
         return False
     return not any(re.search(r"\w", _PLACEHOLDER.sub("", text)) for text in named.texts)
 

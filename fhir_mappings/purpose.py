@@ -10,9 +10,10 @@ from fhir_mappings import resources as r
 from fhir_mappings.references import id_of
 
 _FOR_OUD = re.compile(
-    r"opioid use disorder|opioid dependence|opioid addiction|opiate dependence|\boud\b|\bmoud\b|\bmat\b",
-    re.IGNORECASE,
+    r"(?i:opioid use disorder|opioid dependence|opioid addiction|opiate dependence|\boud\b|\bmoud\b)|\bMAT\b"
 )
+# "For chronic pain, not for opioid use disorder": what pharmacies ask to have written on methadone.
+_NEGATED = re.compile(rf"(?i:\b(?:not|no|non|without)\b[\s-]+(?:[a-z]+\s+){{0,3}}?)(?:{_FOR_OUD.pattern})")
 _OUD_CODE = re.compile(r"F11\.?[12]\d{0,3}")
 _FOR_PAIN = re.compile(r"\bpain\b", re.IGNORECASE)
 
@@ -35,7 +36,7 @@ def for_opioid_use_disorder(
 
 @lru_cache(maxsize=4096)
 def _by_words(words: str) -> bool | None:
-    if _FOR_OUD.search(words):
+    if _FOR_OUD.search(_NEGATED.sub(" ", words)):
         return True
     return False if _FOR_PAIN.search(words) else None
 

@@ -24,7 +24,9 @@ _WITHOUT_UNIT = re.compile(
 )
 _PER_HOUR = re.compile(rf"({_ONE})\s*(?:mcg|ug|microgram\w*)\s*(?:/|per)\s*(?:hr|hour|h)\b")
 _PER_ML = re.compile(rf"({_ONE}(?:\s*(?:mg)?\s*[-/]\s*{_ONE})*)\s*mg\s*(?:/|per)\s*({_ONE})?\s*ml\b")
-_EQUIVALENT = re.compile(r"morphine\s+(?:milligram\s+)?equivalent|\bmme\b")
+_EQUIVALENT = re.compile(
+    r"(?:\d+(?:\.\d+)?\s*)?(?:mg\s+)?(?:morphine\s+(?:milligram\s+)?equivalents?|\bmme)\b(?:\s*(?:/|per)\s*day)?"
+)
 _TALK = re.compile(r"allerg|intoleran|agreement|contract|\brisk|screen|confirmation|drug test")
 _STATED = re.compile(r"\d\s*(?:mg|mcg|ug)\b")
 _NEGATED = re.compile(
@@ -159,7 +161,8 @@ class NameIndex:
 
     def find(self, text: str) -> NamedDrug | None:
         """The drug named in a lower-case text; None when none we track is named."""
-        if _EQUIVALENT.search(text) or (_TALK.search(text) and not _STATED.search(text)):
+        text = _EQUIVALENT.sub(" ", text)
+        if _TALK.search(text) and not _STATED.search(text):
             return None
         names = [
             found[0] for found in self._names.finditer(text) if not _NEGATED.search(text[: found.start()])

@@ -11,7 +11,7 @@ from app.clinical.evaluate import evaluate
 from app.clinical.evaluation import Evaluation
 from app.clinical.policy import Policy
 from fhir_mappings.facts import Source
-from tests.mapping.chart import FENTANYL_25, OXYCODONE_10, TERMS, facts, quantity, request
+from tests.mapping.chart import FENTANYL_25, OXYCODONE_10, TERMS, concept, facts, quantity, request
 from tests.spec.charts import number
 
 Json = dict[str, Any]
@@ -64,3 +64,55 @@ def test_a_duration_in_an_unknown_unit_is_not_read_as_days(code: str) -> None:
     supply = {"quantity": quantity(120, "tablet"), "expectedSupplyDuration": {"value": 1, "code": code}}
     mme = answer(request(OXYCODONE_10, dosageInstruction=QID, dispenseRequest=supply)).mme
     assert (number(mme.current), mme.contributions[0].end) == (60, date(2026, 3, 31))
+
+
+@pytest.mark.parametrize(
+    ("end", "mme"), [("2026-02", 0), ("2026-03", 60), ("2026", 60), ("2026-03-11", 0), ("2025-12", 0)]
+)
+def test_a_period_that_ends_with_a_month_or_a_year_holds_to_its_last_day(end: str, mme: int) -> None:
+    bounds = {"boundsPeriod": {"start": "2025-11-01", "end": end}}
+    dosage = QID[0] | {"timing": {"repeat": FOUR_TIMES["repeat"] | bounds}}
+    found = answer(request(OXYCODONE_10, authoredOn="2025-11-01", dosageInstruction=[dosage]))
+    assert number(found.mme.current) == mme
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["OxyContin 40 mg ER tab (120 MME/day)", "Norco 10-325 mg (40 MME)", "Percocet - per pain agreement",
+     "MS Contin, risk discussed", "Percocet - urine drug test due", "levomethadone 5 mg tablet", "MS-Contin 30 mg",
+     "dextropropoxyphene", "hydrocone 10/325", "Vicoden ES", "oxycotin 40", "MSO4 30 mg", "paregoric"],
+)  # fmt: skip
+def test_an_opioid_in_any_words_is_counted_or_named(name: str) -> None:
+    mme = answer(request(None, medicationCodeableConcept={"text": name})).mme
+    assert mme.uncounted
+    assert not mme.complete
+
+
+def test_the_equivalents_in_a_name_are_neither_drug_nor_strength() -> None:
+    named = {"text": "OxyContin 40 mg ER tablet (60 MME/day)"}
+    mme = answer(request(None, medicationCodeableConcept=named, dosageInstruction=QID)).mme
+    assert number(mme.current) == 240
+
+
+@pytest.mark.parametrize(
+    "system",
+    ["urn:oid:1.2.840.114350.1.13.0.1.7.2.698288", "http://www.whocc.no/atc", "http://snomed.info/sct"],
+)
+def test_a_drug_known_by_a_foreign_code_alone_may_be_an_opioid(system: str) -> None:
+    found = answer(request(None, medicationCodeableConcept=concept(system, "55452001")))
+    assert (found.mme.current, found.mme.complete, found.ltot.status) == (None, False, "cannot_tell")
+
+
+@pytest.mark.parametrize(
+    ("text", "mme"),
+    [("Take 1 tablet 3 times daily for chronic pain, not for opioid use disorder", 141),
+     ("Take 1 tablet 3 times daily. For pain (non-OUD)", 141),
+     ("Take 1 tablet 3 times daily for pain, no history of opioid use disorder", 141),
+     ("Dissolve on a mat, 3 times daily", 141),
+     ("Take 1 tablet 3 times daily for opioid use disorder", None),
+     ("Take 1 tablet 3 times daily. MAT", None)],
+)  # fmt: skip
+def test_methadone_said_not_to_treat_opioid_use_disorder_is_in_the_sum(text: str, mme: float | None) -> None:
+    methadone = ("864706", "methadone hydrochloride 10 MG Oral Tablet")
+    dosage = QID[0] | {"text": text, "timing": {"repeat": {"frequency": 3, "period": 1, "periodUnit": "d"}}}
+    assert number(answer(request(methadone, dosageInstruction=[dosage])).mme.current) == mme
