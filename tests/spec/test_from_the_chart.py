@@ -11,7 +11,7 @@ from app.clinical.evaluate import evaluate
 from app.clinical.evaluation import Evaluation
 from app.clinical.policy import Policy
 from fhir_mappings.facts import Source
-from tests.mapping.chart import FENTANYL_25, OXYCODONE_10, TERMS, concept, facts, quantity, request
+from tests.mapping.chart import FENTANYL_25, OXYCODONE_10, PATIENT, TERMS, concept, facts, quantity, request
 from tests.spec.charts import number
 
 Json = dict[str, Any]
@@ -66,13 +66,11 @@ def test_a_duration_in_an_unknown_unit_is_not_read_as_days(code: str) -> None:
     assert (number(mme.current), mme.contributions[0].end) == (60, date(2026, 3, 31))
 
 
-@pytest.mark.parametrize(
-    ("end", "mme"), [("2026-02", 0), ("2026-03", 60), ("2026", 60), ("2026-03-11", 0), ("2025-12", 0)]
-)
+@pytest.mark.parametrize(("end", "mme"), [("2026-02", 0), ("2026-03", 60), ("2026", 60), ("2026-03-11", 0)])
 def test_a_period_that_ends_with_a_month_or_a_year_holds_to_its_last_day(end: str, mme: int) -> None:
-    bounds = {"boundsPeriod": {"start": "2025-11-01", "end": end}}
+    bounds = {"boundsPeriod": {"start": "2026-01-02", "end": end}}
     dosage = QID[0] | {"timing": {"repeat": FOUR_TIMES["repeat"] | bounds}}
-    found = answer(request(OXYCODONE_10, authoredOn="2025-11-01", dosageInstruction=[dosage]))
+    found = answer(request(OXYCODONE_10, authoredOn="2026-01-02", dosageInstruction=[dosage]))
     assert number(found.mme.current) == mme
 
 
@@ -116,3 +114,42 @@ def test_methadone_said_not_to_treat_opioid_use_disorder_is_in_the_sum(text: str
     methadone = ("864706", "methadone hydrochloride 10 MG Oral Tablet")
     dosage = QID[0] | {"text": text, "timing": {"repeat": {"frequency": 3, "period": 1, "periodUnit": "d"}}}
     assert number(answer(request(methadone, dosageInstruction=[dosage])).mme.current) == mme
+
+
+def by(who: str = "Dr A", **members: Any) -> Json:
+    return request(OXYCODONE_10, requester={"display": who}, **members)
+
+
+def test_prescriptions_of_three_months_written_on_one_day_follow_each_other() -> None:
+    months = [
+        by(
+            id=name,
+            authoredOn="2026-01-02",
+            dosageInstruction=[QID[0] | {"text": f"Take 1 tablet 4 times daily. Do not fill until {day}"}],
+            dispenseRequest=MONTH,
+        )
+        for name, day in (("a", "1/2/2026"), ("b", "2/1/2026"), ("c", "3/3/2026"))
+    ]
+    found = answer(*months)
+    assert (number(found.mme.current), found.ltot.covered_days_90) == (60, 70)
+
+
+def test_a_fill_does_not_end_its_refills_where_fills_were_not_all_read() -> None:
+    order = by(
+        authoredOn="2026-01-02",
+        dosageInstruction=QID,
+        dispenseRequest=MONTH | {"numberOfRepeatsAllowed": 5},
+    )
+    first = {
+        "resourceType": "MedicationDispense",
+        "id": "f",
+        "status": "completed",
+        "subject": {"reference": f"Patient/{PATIENT}"},
+        "medicationCodeableConcept": order["medicationCodeableConcept"],
+        "authorizingPrescription": [{"reference": "MedicationRequest/m1"}],
+        "whenHandedOver": "2026-01-03",
+        "quantity": quantity(120, "tablet"),
+        "daysSupply": quantity(30, "days", "d"),
+    }
+    found = answer(order, first, partial=("MedicationDispense",))
+    assert (found.mme.current, found.mme.complete, found.ltot.status) == (None, False, "cannot_tell")
