@@ -63,6 +63,11 @@ _COMMENTS = re.compile(
 )
 _QUANTITY = re.compile(rf",\s*(\d+)(?:\.\d+)?\s*{_COUNT}\s*(?=,|\.?\s*$)")
 _DATE = r"(?:[a-z]{3,9}\.?,?\s*)?(\d{1,4})[/-](\d{1,2})[/-](\d{1,4})(?:t[\d:.+\-z]*)?(?:\s*at\s*\d+)?"
+# Three months' prescriptions are written on one day, each with the day from which it may be filled.
+_FILL_FROM = re.compile(
+    r"\b(?:(?:do not fill|dnf)\s*(?:until|before)|(?:may|ok|okay to) fill\s*(?:on or after|on|after)"
+    rf"|earliest fill(?: date)?)\s*:?\s*{_DATE}"
+)
 _STARTING = re.compile(rf",?\s*\bstart(?:ing|s)?(?:\s*(?:date|on))?\s*:?\s*{_DATE}")
 _UNTIL = re.compile(rf",?\s*\b(?:until|through|end(?:ing|s)?(?:\s*date)?)\s*:?\s*{_DATE}")
 _LONG_DATE = re.compile(r"\b(\d{1,2})[\s-](" + "|".join(_MONTHS) + r")[a-z]*[\s-](\d{4})")
@@ -130,6 +135,7 @@ def _without_quantity(text: str) -> str:
 def plain_sig(text: str) -> tuple[str, date | None, date | None]:
     """The directions in plain form, and the first and last day where the text names them (month first)."""
     plain = _SPACES.sub(" ", text.lower().translate(_TABLE)).strip()
+    fill_from, plain = _take_date(_FILL_FROM, plain)
     plain = _FILL_DATES.sub(" ", plain)
     plain = _LONG_DATE.sub(lambda m: f"{_MONTHS.index(m[2]) + 1}/{m[1]}/{m[3]}", plain)
     start, plain = _take_date(_STARTING, plain)
@@ -141,4 +147,4 @@ def plain_sig(text: str) -> tuple[str, date | None, date | None]:
     plain = _COMMENTS.sub(_without_comment, plain)
     for pattern, replacement in _REWRITES:
         plain = pattern.sub(replacement, _SPACES.sub(" ", plain))
-    return _SPACES.sub(" ", plain).strip(" ."), start, end
+    return _SPACES.sub(" ", plain).strip(" ."), start or fill_from, end
