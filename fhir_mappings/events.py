@@ -22,6 +22,15 @@ _AGREEMENT = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_TITLE = 300
+# What names an agreement or a check without being one: a form, a refusal, a letter about it, a query that failed.
+_NO_AGREEMENT = re.compile(
+    r"declin|refus|unsigned|not signed|\bblank\b|template|violat|terminat|discharge|discontinu", re.IGNORECASE
+)
+_NO_CHECK = re.compile(
+    r"\bnot (?:yet )?(?:reviewed|checked|queried|done|performed|completed|available|able)|\bunable\b|\bfail|declin"
+    r"|unavailable|\bno access\b|cannot",
+    re.IGNORECASE,
+)
 _PDMP = re.compile(r"\bpdmp\b|prescription (?:drug )?monitoring program", re.IGNORECASE)
 
 
@@ -34,7 +43,8 @@ def event_of(resource: r.Event, ref: str, terms: Terms, zone: tzinfo) -> Event |
             elements.update(terms.condition_groups(coding.system, coding.code))
     display = text_of(resource.code) or text_of(resource.topic)
     if _PDMP.search(display):
-        elements.add("pdmp_review")
+        checked = not _NO_CHECK.search(display)
+        elements = elements | {"pdmp_review"} if checked else elements - {"pdmp_review"}
     if not elements:
         return None
     period = resource.performedPeriod or resource.occurrencePeriod or r.Period()
@@ -105,6 +115,8 @@ def document_of(resource: r.Document, ref: str, terms: Terms, zone: tzinfo) -> D
 
 
 def _is_agreement(title: str, terms: Terms) -> bool:
+    if _NO_AGREEMENT.search(title):
+        return False
     return bool(_AGREEMENT.search(title)) or terms.is_agreement_title(title)
 
 

@@ -241,3 +241,21 @@ def test_the_person() -> None:
         "1234",
         "Dr. Example",
     )
+
+
+@pytest.mark.parametrize(
+    "words", ["PDMP not reviewed", "PDMP query failed", "Unable to access PDMP", "PDMP review declined"]
+)
+def test_a_check_that_did_not_happen_is_none(words: str) -> None:
+    told = of_patient("Procedure", status="completed", code={"text": words}, performedDateTime="2026-01-05")
+    assert not facts(told).events
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Opioid agreement - declined", "Controlled substance agreement (unsigned)", "Opioid agreement template",
+     "Pain contract violation letter", "Opioid treatment agreement - blank form"],
+)  # fmt: skip
+def test_a_paper_about_an_agreement_is_none(title: str) -> None:
+    paper = of_patient("DocumentReference", status="current", type={"text": title}, date="2026-02-01")
+    assert not facts(paper).documents

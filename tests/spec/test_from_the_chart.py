@@ -153,3 +153,32 @@ def test_a_fill_does_not_end_its_refills_where_fills_were_not_all_read() -> None
     }
     found = answer(order, first, partial=("MedicationDispense",))
     assert (found.mme.current, found.mme.complete, found.ltot.status) == (None, False, "cannot_tell")
+
+
+RESCUE = {"medicationCodeableConcept": {"text": "naloxone 4 mg/actuation nasal spray"}}
+
+
+def naloxone(kind: str, status: str, **members: Any) -> Json:
+    link = {"subject": {"reference": f"Patient/{PATIENT}"}}
+    return {"resourceType": kind, "id": "n", "status": status} | link | RESCUE | members
+
+
+@pytest.mark.parametrize(
+    ("rescue", "status"),
+    [(naloxone("MedicationDispense", "completed", whenHandedOver="2026-02-01"), "met"),
+     (naloxone("MedicationDispense", "on-hold", whenPrepared="2026-02-01"), "overdue"),
+     (naloxone("MedicationDispense", "stopped", whenPrepared="2026-02-01"), "overdue"),
+     (naloxone("MedicationStatement", "active", dateAsserted="2026-02-01"), "met"),
+     (naloxone("MedicationStatement", "stopped", dateAsserted="2026-02-01"), "overdue"),
+     (naloxone("MedicationStatement", "intended", dateAsserted="2026-02-01"), "overdue")],
+)  # fmt: skip
+def test_rescue_naloxone_counts_when_it_can_be_at_hand(rescue: Json, status: str) -> None:
+    found = answer(by(dosageInstruction=QID, dispenseRequest=MONTH), rescue)
+    assert next(gap.status for gap in found.gaps if gap.id == "G13") == status
+
+
+def test_rescue_naloxone_stopped_as_declined_was_not_supplied() -> None:
+    order = naloxone("MedicationRequest", "stopped", authoredOn="2026-02-01", intent="order")
+    order["statusReason"] = {"text": "Patient declined"}
+    found = answer(by(dosageInstruction=QID, dispenseRequest=MONTH), order)
+    assert next(gap.text for gap in found.gaps if gap.id == "G13") == "Declined on 1 Feb 2026"

@@ -19,6 +19,8 @@ from fhir_mappings.facts import DrugFact, Order
 
 _ALSO = ("MedicationDispense", "MedicationStatement", "Procedure", "Communication")
 _VOID = frozenset({"cancelled", "entered-in-error", "draft", "not-taken", "declined", "preparation"})
+_NOT_HANDED_OVER = frozenset({"on-hold", "stopped"})
+_NOT_AT_HOME = frozenset({"on-hold", "stopped", "intended"})
 _ONLY_MEANT = frozenset({"proposal", "plan", "option"})
 _NOT_GIVEN = frozenset({"cancelled", "stopped", "not-taken"})
 _REFUSED = re.compile(r"declin|refus", re.IGNORECASE)
@@ -48,12 +50,13 @@ def _supplied(case: Case, rescue: Sequence[Order]) -> list[Done]:
         if o.status not in _VOID
         and o.setting == "outpatient"
         and not o.do_not_perform
-        and (o.reported or o.intent not in _ONLY_MEANT)
+        and (o.status not in _NOT_AT_HOME if o.reported else o.intent not in _ONLY_MEANT)
+        and not (o.status in _NOT_GIVEN and _REFUSED.search(o.status_reason))
     ]
     fills = [
         Done(fill.when, fill.ref, f"{fill.drug.name}, dispensed")
         for fill in case.facts.fills
-        if is_rescue(fill.drug) and fill.status not in _VOID
+        if is_rescue(fill.drug) and fill.status not in _VOID | _NOT_HANDED_OVER
     ]
     return orders + fills
 
