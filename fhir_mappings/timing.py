@@ -93,7 +93,7 @@ def times_of(timing: Timing | None, zone: tzinfo) -> Times:
 def _rate(timing: Timing, repeat: Repeat) -> _Rate | None:
     stated = _by_frequency(repeat)
     if stated is not None:
-        return stated
+        return _with_named_times(stated, repeat)
     coded = next(iter(_by_code(timing.code)), None) if timing.code is not None else None
     if repeat.timeOfDay:
         count = Fraction(len(set(repeat.timeOfDay)))
@@ -105,6 +105,14 @@ def _rate(timing: Timing, repeat: Repeat) -> _Rate | None:
         count = Fraction(sum(_WHEN[word] for word in set(repeat.when)))
         return _Rate(count, count)
     return coded
+
+
+def _with_named_times(stated: _Rate, repeat: Repeat) -> _Rate:
+    """ "Once a day" at three times of day contradicts itself: up to as often as times are named."""
+    named = len(set(repeat.timeOfDay)) or sum(_WHEN.get(word, 0) for word in set(repeat.when))
+    if stated.days > 1 or named <= stated.high:
+        return stated
+    return _Rate(stated.low, Fraction(named), stated.peak, stated.days)
 
 
 def _on_days(rate: _Rate | None, days: int) -> _Rate | None:

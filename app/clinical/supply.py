@@ -210,8 +210,10 @@ def _of_fill(fill: Fill, order: Order | None) -> Supply:
         and quantity is not None
         and quantity < order.quantity
     )
+    told = recorded is not None
     if days is None and order is not None and not partial and order.supply_days is not None:
         days = int(order.supply_days)
+        told = True
     return Supply(
         ref=fill.ref,
         drug=fill.drug if fill.drug.strength is not None or order is None else order.drug,
@@ -230,6 +232,9 @@ def _of_fill(fill: Fill, order: Order | None) -> Supply:
         replaces=order.replaces if order else None,
         outside=fill.outside and order is None,
         for_oud=order.for_oud if order else None,
+        longest=None
+        if days is None or told
+        else _longest(fill.drug, quantity, fill.quantity_unit, sigs, start, days),
     )
 
 
@@ -260,18 +265,20 @@ def _of_order(order: Order, as_of: int) -> Supply:
         for_oud=order.for_oud,
         assumed_refills=refills,
         ends_by=ends_by,
-        longest=None if days is None or order.supply_days is not None else _longest(order, start, days),
+        longest=None
+        if days is None or order.supply_days is not None
+        else _longest(drug, quantity, unit, sigs, start, days),
         undated=order.start is None,
     )  # fmt: skip
 
 
-def _longest(order: Order, start: int, days: int) -> int | None:
-    """How long an order without recorded days lasts when the least is taken of it."""
-    if order.quantity is None or is_patch(order.drug):
+def _longest(
+    drug: DrugFact, quantity: Fraction | None, unit: str, sigs: Sequence[Sig], start: int, days: int
+) -> int | None:
+    """How long a supply without recorded days lasts when the least is taken of it."""
+    if quantity is None or is_patch(drug) or any(sig.sequence_day is not None for sig in sigs):
         return None
-    if any(sig.sequence_day is not None for sig in order.sigs):
-        return None
-    lasting = _quantity_days(order.drug, order.quantity, order.quantity_unit, order.sigs, least=True)
+    lasting = _quantity_days(drug, quantity, unit, sigs, least=True)
     if lasting is None or lasting <= days:
         return None
     return start + min(int(lasting), LONGEST_SUPPLY) - 1

@@ -11,7 +11,17 @@ from app.clinical.evaluate import evaluate
 from app.clinical.evaluation import Evaluation
 from app.clinical.policy import Policy
 from fhir_mappings.facts import Source
-from tests.mapping.chart import FENTANYL_25, OXYCODONE_10, PATIENT, TERMS, concept, facts, quantity, request
+from tests.mapping.chart import (
+    FENTANYL_25,
+    OXYCODONE_10,
+    PATIENT,
+    RXNORM,
+    TERMS,
+    concept,
+    facts,
+    quantity,
+    request,
+)
 from tests.spec.charts import number
 
 Json = dict[str, Any]
@@ -182,3 +192,32 @@ def test_rescue_naloxone_stopped_as_declined_was_not_supplied() -> None:
     order["statusReason"] = {"text": "Patient declined"}
     found = answer(by(dosageInstruction=QID, dispenseRequest=MONTH), order)
     assert next(gap.text for gap in found.gaps if gap.id == "G13") == "Declined on 1 Feb 2026"
+
+
+def dispense(**members: Any) -> Json:
+    drug = {"medicationCodeableConcept": concept(RXNORM, *OXYCODONE_10)}
+    link = {"subject": {"reference": f"Patient/{PATIENT}"}}
+    return {"resourceType": "MedicationDispense", "id": "f", "status": "completed"} | link | drug | members
+
+
+def test_a_fill_with_a_range_may_last_longer_than_at_its_greatest_use() -> None:
+    """60 tablets last 5 days at 12 a day, and 15 at 4."""
+    text = [{"text": "Take 1-2 tablets every 4-6 hours as needed"}]
+    order = by(
+        authoredOn="2026-03-01", dosageInstruction=text, dispenseRequest={"quantity": quantity(60, "tablet")}
+    )
+    link = [{"reference": "MedicationRequest/m1"}]
+    filled = dispense(
+        quantity=quantity(60, "tablet"), authorizingPrescription=link, whenHandedOver="2026-03-03"
+    )
+    mme = answer(order, filled).mme
+    assert ([one.reason for one in mme.uncounted], mme.current) == (["may_still_last"], None)
+
+
+@pytest.mark.parametrize(
+    "named", [{"timeOfDay": ["08:00:00", "14:00:00", "20:00:00"]}, {"when": ["MORN", "NOON", "HS"]}]
+)
+def test_once_a_day_at_three_times_is_counted_as_three(named: Json) -> None:
+    timing = {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"} | named}
+    mme = answer(by(dosageInstruction=[{"timing": timing, "doseAndRate": ONE_TABLET}])).mme
+    assert number(mme.current) == 45
