@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 
 from app.population.census import Census
 from app.population.exports import EVERY, is_deleted
-from app.population.rows import Row, SetAside
+from app.population.rows import DRUG_KINDS, Row, SetAside
 from fhir_mappings.facts import Source
 
 SHARED_KINDS = frozenset({"Medication"})
-DRUG_KINDS = frozenset({"MedicationRequest", "MedicationStatement", "MedicationDispense"})
 _MEDICATION_REFERENCE = re.compile(rb'"(?:(?:[^"\s]*/)?Medication/|urn:(?:uuid|oid):)([^"/\s]+)')
 
 

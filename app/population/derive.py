@@ -15,10 +15,10 @@ from app.clinical.charted import Charted, own_entries
 from app.clinical.evaluation import LtotStatus
 from app.clinical.policy import Policy, parse_policy
 from app.population.census import Census
-from app.population.charts import DRUG_KINDS, Chart, charts, collect
+from app.population.charts import Chart, charts, collect
 from app.population.exports import EVERY
 from app.population.keep import Wanted
-from app.population.rows import Row, SetAside
+from app.population.rows import DRUG_KINDS, Row, SetAside
 from app.population.tables import Tables
 from fhir_mappings.chart import map_chart
 from fhir_mappings.decoding import decode

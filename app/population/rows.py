@@ -20,6 +20,7 @@ _ID_IN_TEXT = re.compile(rf'"id"\s*:\s*"({_FHIR_ID})"'.encode())
 _REFERENCE = re.compile(rf"^(?:.*/)?Patient/({_FHIR_ID})(?:/_history/.*)?$|^urn:(?:uuid|oid):({_FHIR_ID})$")
 _VISIBLE = 65_536
 ABSENT = msgspec.Raw(b"null")
+DRUG_KINDS = frozenset({"MedicationRequest", "MedicationStatement", "MedicationDispense"})
 
 
 class _Reference(msgspec.Struct, gc=False):
@@ -159,6 +160,10 @@ def owner_of(seen: Probe) -> tuple[str | None, str]:
     owner = patient_in(reference)
     if owner is None and reference and ("Patient" in reference or reference.startswith("urn:")):
         return None, "the reference to the patient cannot be resolved"
+    if owner is None and seen.resourceType in DRUG_KINDS:
+        return None, "it names no patient"
+    if seen.resourceType == "Bundle":
+        return None, "a Bundle stands where one resource is expected"
     return owner, ""
 
 

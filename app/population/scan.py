@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from app.population.charts import DRUG_KINDS
 from app.population.drugs import Drugs, Verdict, may_be_opioid
 from app.population.moved import UNNAMED, resource_number
 from app.population.parts import BYTE_ORDER_MARK, Block, Damage, Part, blocks_of, damaged
 from app.population.rows import (
+    DRUG_KINDS,
     DrugProbe,
     Probe,
     SetAside,

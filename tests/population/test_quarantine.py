@@ -169,3 +169,33 @@ def test_a_run_that_lost_much_is_marked_failed_and_still_written(tmp_path: Path)
     assert run.record.status == "failed"
     assert run.record.reasons == ["9 of 10 lines could not be used"]
     assert run.rows["p1"]["mme"] == 30
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        {"identifier": {"system": "urn:oid:1.2.3", "value": "p1"}, "display": "A person"},
+        {"reference": "p1", "type": "Patient"},
+        {"reference": "#p1"},
+        {"reference": "Group/g1"},
+        None,
+    ],
+    ids=["identifier", "bare id", "contained", "group", "missing"],
+)
+def test_an_order_that_names_no_patient_is_set_aside_and_never_passed_over(
+    subject: dict[str, object] | None, tmp_path: Path
+) -> None:
+    lost = order("m1", "p1", subject=subject)
+    write(tmp_path / "in/x.ndjson", [person("p1"), lost, *[condition(f"c{n}", "p1") for n in range(30)]])
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert [(row["kind"], row["id"], row["reason"]) for row in run.quarantine] == [
+        ("MedicationRequest", "m1", "it names no patient")
+    ]
+
+
+def test_a_bundle_among_the_lines_is_set_aside_and_never_passed_over(tmp_path: Path) -> None:
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": order("m1", "p1")}]}
+    write(tmp_path / "in/x.ndjson", [person("p1"), bundle])
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert run.record.status == "failed"
+    assert [row["line"] for row in run.quarantine] == [2]
