@@ -9,7 +9,7 @@ import pytest
 
 from app.ehr.bulk import Level, status
 from app.ehr.bulk.job_state import Stage, StateError
-from tests.bulk.conftest import BASE, HOST, STATUS, Export, Service, ndjson, outcome_line
+from tests.bulk.conftest import BASE, HOST, STATUS, Export, Service, line, ndjson, outcome_line
 
 
 async def test_every_file_is_here_and_the_server_is_told(export: Export, service: Service) -> None:
@@ -265,3 +265,16 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_sent(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{named}"):
         export.config(**changes)
+
+
+async def test_a_drug_named_in_a_first_line_behind_a_byte_order_mark_is_read(
+    export: Export, service: Service
+) -> None:
+    order = line("MedicationRequest", "m-1", medicationReference={"reference": "Medication/d-1"})
+    service.contents = {"MedicationRequest.ndjson": b"\xef\xbb\xbf" + order + b"\n"}
+    address = f"{HOST}/files/MedicationRequest.ndjson"
+    service.on(f"GET {address}", lambda _: service.file(service.contents["MedicationRequest.ndjson"]))
+    drug = {"resourceType": "Medication", "id": "d-1"}
+    service.on(f"GET {BASE}/Medication/d-1", httpx2.Response(200, json=drug))
+    assert (await export.run()).complete
+    assert json.loads(export.data()["Medication.read.ndjson"]) == drug

@@ -6,6 +6,7 @@ Epic exports no Medication resources, so without this no exported order would ha
 from __future__ import annotations
 
 import asyncio
+import codecs
 from collections.abc import Iterator
 from itertools import islice
 
@@ -73,7 +74,8 @@ def _missing(config: ExportConfig, state: ExportState) -> tuple[tuple[str, ...],
 
 def _lines(config: ExportConfig, file: FileState) -> Iterator[bytes]:
     with (config.folder / file.name).open("rb") as opened:
-        yield from (line for line in opened if line.strip())
+        plain = (line.removeprefix(codecs.BOM_UTF8) for line in opened)
+        yield from (line for line in plain if line.strip())
 
 
 async def _read(ids: tuple[str, ...], client: FhirClient, tools: Tools) -> list[bytes]:
