@@ -68,7 +68,7 @@ class Request:
 class RunRecord(msgspec.Struct):
     """`run.json`: what was read, by which versions, and how complete it was (docs/tables.md).
 
-    id: the same for the same inputs, visit entries, policy, versions and day.  visit_entries: how many counted, None
+    id: the same for the same inputs (files and what manifests say of them), visit entries, policy, versions and day.  visit_entries: how many counted, None
     when they were not asked for.
     """
 
@@ -124,7 +124,7 @@ def evaluate_population(request: Request) -> RunRecord:
         with _working_folder(request.out) as work:
             found = _run(request, inputs, task, work)
             aside = write_quarantine(work / QUARANTINE, found.set_aside)
-            record = _record(request, found, versions, task, aside)
+            record = _record(request, inputs, found, versions, task, aside)
             record.started, record.finished = started.isoformat(), datetime.now(UTC).isoformat()
             record.outputs = {name: checksum(work / name) for name in (*TABLES, QUARANTINE)}
             (work / RUN).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
@@ -185,10 +185,15 @@ def _working_folder(out: Path) -> Iterator[Path]:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _record(request: Request, found: Found, versions: dict[str, str], task: Task, aside: int) -> RunRecord:
+def _record(
+    request: Request, inputs: Inputs, found: Found, versions: dict[str, str], task: Task, aside: int
+) -> RunRecord:
     status, reasons = status_of(found, MOST_SET_ASIDE)
     entries = None if request.recorded is None else found.recorded
-    identity = msgspec.json.encode([found.files, versions, task.policy, request.as_of, task.zone, entries])
+    said = [sorted(inputs.exports.items()), sorted(inputs.deleted.items()), found.census.lacking]
+    identity = msgspec.json.encode(
+        [found.files, said, versions, task.policy, request.as_of, task.zone, entries]
+    )
     return RunRecord(
         id=hashlib.sha256(identity).hexdigest()[:32],
         status=status,

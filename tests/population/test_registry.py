@@ -26,7 +26,7 @@ from app.store.audit import AuditLog
 from app.store.db import Store
 from app.store.errors import TenantUnknownError
 from app.store.registry import Filters, Registry, RegistryEntry
-from tests.population.conftest import NOW, Run, condition, evaluate, order, person, write
+from tests.population.conftest import NOW, Run, condition, evaluate, manifest, order, person, write
 
 HOSTILE = '=HYPERLINK("https://evil.example.org")'
 EVERYONE = Filters()
@@ -277,3 +277,26 @@ def test_another_ending_is_refused(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(LtotError, match=r"LT-601.*\.csv, \.xlsx or \.parquet"):
         _written(registry, tmp_path / "list.txt")
     assert list(tmp_path.glob("*.txt")) == []
+
+
+def test_what_a_manifest_or_a_deletion_changed_is_another_run(store: Store, tmp_path: Path) -> None:
+    folder, registry = tmp_path / "in", Registry(store, "north")
+    write(folder / "MedicationRequest.ndjson", [order("m1", "p1"), order("m2", "p2")])
+    listed = {"type": "MedicationRequest", "url": "MedicationRequest.ndjson"}
+    said = {
+        "plain": {"output": [listed]},
+        "a file is missing": {"output": [listed, {"type": "Condition", "url": "Condition.ndjson"}]},
+        "m1 is gone": {"output": [listed], "deleted": [{"type": "Bundle", "url": "gone.ndjson"}]},
+    }
+    found: list[tuple[str, list[str]]] = []
+    for name, sections in said.items():
+        manifest(folder, "2026-06-20T00:00:00Z", **sections)
+        gone = {
+            "resourceType": "Bundle",
+            "entry": [{"request": {"method": "DELETE", "url": "MedicationRequest/m1"}}],
+        }
+        write(folder / "gone.ndjson", [gone] if "deleted" in sections else [])
+        loaded, fresh = load_run(registry, evaluate(folder, tmp_path / name).out, NOW)
+        assert fresh
+        found.append((loaded.status, sorted(one.patient for one in registry.entries(loaded.id, EVERYONE))))
+    assert found == [("complete", ["p1", "p2"]), ("incomplete", ["p1", "p2"]), ("complete", ["p2"])]
