@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from app.population.census import Census
 from app.population.exports import EVERY, is_deleted
-from app.population.rows import DRUG_KINDS, Row, SetAside
+from app.population.rows import DRUG_KINDS, Row, SetAside, plain_slashes
 from fhir_mappings.facts import Source
 
 SHARED_KINDS = frozenset({"Medication"})
@@ -95,7 +95,7 @@ def medications_in(raw: bytes) -> set[str]:
     """Ids of the Medications a drug line, or a Medication, refers to; empty for every other resource."""
     if b'"medicationReference"' not in raw and b'"itemReference"' not in raw:
         return set()
-    return {ref.decode() for ref in _MEDICATION_REFERENCE.findall(raw)}
+    return {ref.decode() for ref in _MEDICATION_REFERENCE.findall(plain_slashes(raw))}
 
 
 def charts(found: Collected, census: Census, deleted: Mapping[str, float]) -> Iterator[Chart]:

@@ -14,7 +14,10 @@ from functools import lru_cache
 import msgspec
 
 _FHIR_ID = r"[A-Za-z0-9\-._~%+]{1,200}"
-_PATIENT_IN_TEXT = re.compile(rf'"(?:[^"\s]*/)?Patient/({_FHIR_ID})"'.encode())
+_PATIENT_IN_TEXT = re.compile(
+    rf'"(?:[^"\s]*/)?Patient/({_FHIR_ID})(?:/_history/[^"]*)?"'
+    rf'|"(?:subject|patient)"\s*:\s*\{{[^{{}}]*"urn:(?:uuid|oid):({_FHIR_ID})"'.encode()
+)
 _TYPE_IN_TEXT = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]{1,40})"')
 _ID_IN_TEXT = re.compile(rf'"id"\s*:\s*"({_FHIR_ID})"'.encode())
 _REFERENCE = re.compile(rf"^(?:.*/)?Patient/({_FHIR_ID})(?:/_history/.*)?$|^urn:(?:uuid|oid):({_FHIR_ID})$")
@@ -129,12 +132,17 @@ def _outermost(pattern: re.Pattern[bytes], raw: bytes) -> str:
     return matches[depths.index(min(depths))][1].decode() if matches else ""
 
 
+def plain_slashes(raw: bytes) -> bytes:
+    """JSON text with slashes as references have them: JSON allows them escaped, and PHP escapes them."""
+    return raw.replace(b"\\/", b"/") if b"\\/" in raw else raw
+
+
 def set_aside(raw: bytes, file: str, line: int, reason: str) -> SetAside:
     """Keep what the damaged text still says about itself, so that the right patient is marked incomplete."""
-    raw = raw[:_VISIBLE]
+    raw = plain_slashes(raw[:_VISIBLE])
     kind, id_ = _outermost(_TYPE_IN_TEXT, raw), _outermost(_ID_IN_TEXT, raw)
     patient = _PATIENT_IN_TEXT.search(raw)
-    owner = patient[1].decode() if patient else id_ if kind == "Patient" else ""
+    owner = (patient[1] or patient[2]).decode() if patient else id_ if kind == "Patient" else ""
     return SetAside(file, line, reason, kind, id_, owner)
 
 

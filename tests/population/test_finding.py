@@ -110,6 +110,24 @@ def test_medications_are_found_in_any_file_and_order(tmp_path: Path) -> None:
         assert run.rows["p1"]["mme"] == 30
 
 
+def test_escaped_slashes_in_references_change_nothing(tmp_path: Path) -> None:
+    link = {"reference": "Medication/mix", "display": "Home supply 7"}
+    by_reference = {**order("m1", "p1"), "medicationReference": link}
+    del by_reference["medicationCodeableConcept"]
+    mix = {
+        "resourceType": "Medication",
+        "id": "mix",
+        "ingredient": [{"itemReference": {"reference": "Medication/drug"}}],
+    }
+    opioid = {"resourceType": "Medication", "id": "drug", "code": OXYCODONE}
+    lines = [json.dumps(one).encode() for one in (person("p1"), by_reference, mix, opioid)]
+    write(tmp_path / "plain/x.ndjson", lines)
+    write(tmp_path / "escaped/x.ndjson", [line.replace(b"/", b"\\/") for line in lines])
+    for name in ("plain", "escaped"):
+        run = evaluate(tmp_path / name, tmp_path / "out")
+        assert {patient: row["mme"] for patient, row in run.rows.items()} == {"p1": 30}
+
+
 def test_an_order_whose_drug_is_nowhere_named_is_listed_as_not_known(tmp_path: Path) -> None:
     unnamed = {**order("m1", "p1"), "medicationReference": {"reference": "Medication/absent"}}
     del unnamed["medicationCodeableConcept"]

@@ -199,3 +199,17 @@ def test_a_bundle_among_the_lines_is_set_aside_and_never_passed_over(tmp_path: P
     run = evaluate(tmp_path / "in", tmp_path / "out")
     assert run.record.status == "failed"
     assert [row["line"] for row in run.quarantine] == [2]
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["Patient/p1", "Patient\\/p1", "Patient/p1/_history/2", "urn:uuid:p1", "https://a.b/Patient/p1"],
+)
+def test_a_damaged_order_marks_its_patient_however_the_reference_is_written(
+    reference: str, tmp_path: Path
+) -> None:
+    text = json.dumps(order("m1", "p1", subject={"reference": "R"})).replace('"R"', f'"{reference}"')
+    lines = [person("p1"), text.encode()[:-1], *[condition(f"c{n}", "p1") for n in range(30)]]
+    write(tmp_path / "in/x.ndjson", lines)
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert {patient: row["opioid"] for patient, row in run.rows.items()} == {"p1": "cannot_tell"}
