@@ -68,8 +68,8 @@ class Request:
 class RunRecord(msgspec.Struct):
     """`run.json`: what was read, by which versions, and how complete it was (docs/tables.md).
 
-    id: the same for the same inputs (files and what manifests say of them), visit entries, policy, versions and day.  visit_entries: how many counted, None
-    when they were not asked for.
+    id: the same for the same inputs (files and what manifests say of them), visit entries, policy, versions and day.
+    visit_entries: how many counted, None when they were not asked for.
     """
 
     id: str
