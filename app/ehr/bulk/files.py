@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import urlsplit
 
 from app.ehr.bulk import job_state
 from app.ehr.bulk.config import ExportConfig
@@ -20,6 +21,7 @@ from app.ehr.bulk.sections import drop_deleted, read_deletions, read_errors
 
 _EXPIRED = frozenset({403, 404, 410})
 _NAMED = 5
+_ANEW = "its address was renewed"
 
 
 class IncompleteError(StoppedError):
@@ -73,7 +75,9 @@ class Files:
         expired = [file for file in self._state.files if not file.done and file.problem.startswith("expired")]
         if expired:
             self._readdress(await renewed())
-            await self._fetch(expired)
+            await self._fetch(
+                [*expired, *(file for file in self._state.files if file.url and file.problem == _ANEW)]
+            )
 
     def all_here(self) -> bool:
         """Whether every file that was verified is still in the folder."""
@@ -88,15 +92,28 @@ class Files:
         return file.done
 
     def _readdress(self, pages: Sequence[Manifest]) -> None:
-        """New addresses, when the manifest still lists the same files in the same order."""
+        """New addresses, when the manifest is still of the same moment and lists as many files of each kind.
+
+        Which is which of several files of a kind cannot be told unless their paths are the same: then all of them
+        are fetched anew, so that none is taken twice and none left out.
+        """
+        files = [file for file in self._state.files if file.url]
         listed = list({file.url: file for page in pages for file in page.files}.values())
-        same = [(file.section, file.kind) for file in listed] == [
-            (f.section, f.kind) for f in self._state.files
-        ]
-        if same:
-            for file, found in zip(self._state.files, listed, strict=True):
-                file.url = found.url
-            self._save()
+        kinds = Counter((file.section, file.kind) for file in files)
+        moved = pages[0].transaction_time != self._state.transaction_time
+        if moved or kinds != Counter((file.section, file.kind) for file in listed):
+            return
+        for kind, count in kinds.items():
+            known = [file for file in files if (file.section, file.kind) == kind]
+            fresh = [file for file in listed if (file.section, file.kind) == kind]
+            paths = [urlsplit(one.url).path for one in known]
+            alike = len({*paths}) == count and paths == [urlsplit(one.url).path for one in fresh]
+            for file, found in zip(known, fresh, strict=True):
+                file.url, file.counts = found.url, [] if found.count is None else [found.count]
+                if file.done and count > 1 and not alike:
+                    (self._config.folder / file.name).unlink(missing_ok=True)
+                    file.done, file.problem = False, _ANEW
+        self._save()
 
     async def _fetch(self, files: Sequence[FileState]) -> None:
         slots = asyncio.Semaphore(self._config.parallel)
