@@ -12,7 +12,7 @@ from app.clinical.evaluate import evaluate
 from app.clinical.evaluation import Evaluation, LtotStatus
 from app.clinical.policy import Policy
 from app.errors import LtotError
-from app.population.census import Census, census_of
+from app.population.census import Census, census_of, unread_rows
 from app.population.charts import Collected, charts, collect
 from app.population.exports import together
 from app.population.inputs import InputError, open_path, read
@@ -60,6 +60,7 @@ def read_files(paths: Sequence[Path], *, policy: Policy, terms: Terms, as_of: da
     if not collected.rows and not collected.set_aside:
         raise LtotError("LT-504", ", ".join(str(path) for path in paths))
     census = census_of(inputs, collected.lines, collected.set_aside)
+    collected.set_aside += unread_rows(inputs)
     return FileRun(collected, census, inputs.deleted, policy, terms, as_of, zone)
 
 

@@ -15,14 +15,24 @@ class Census(msgspec.Struct):
 
     kinds: by export name, the kinds it holds or should hold.  lacking: kinds (EVERY for all) incomplete for
     everyone, with the reason.  changes_only: exports that hold only what changed since an earlier one.
-    export_of: the export of each file.  unread: single kinds of single patients that were not delivered.
+    export_of: the export of each file.
     """
 
     kinds: dict[str, list[str]]
     lacking: dict[str, str]
     changes_only: list[str]
     export_of: dict[str, str]
-    unread: dict[str, list[str]]
+
+
+def unread_rows(inputs: Inputs) -> list[SetAside]:
+    """What exports could not read of single patients, as rows: a patient of whom nothing came is in no file."""
+    return [
+        SetAside(
+            export.name, 0, "it could not be read", "" if kind == EVERY else kind, "", patient, export.moment
+        )
+        for export in inputs.exports.values()
+        for patient, kind in export.unread
+    ]
 
 
 def census_of(
@@ -50,14 +60,9 @@ def census_of(
             found = sum(read.get(file, 0) for file, listed in export.kinds.items() if listed == kind)
             if found < expected:
                 lost.setdefault(kind, f"{expected - found} of {expected} listed are missing")
-    unread: dict[str, list[str]] = {}
-    for export in exports:
-        for patient, kind in export.unread:
-            unread.setdefault(patient, []).append(kind)
     return Census(
         {name: sorted(found) for name, found in kinds.items()},
         lost,
         [export.name for export in exports if export.changes_only],
         {file: export.name for file, export in of_file.items()},
-        unread,
     )

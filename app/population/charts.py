@@ -103,7 +103,7 @@ def charts(found: Collected, census: Census, deleted: Mapping[str, float]) -> It
     owned: dict[str, list[Row]] = {}
     for (patient, _, _), rows in found.rows.items():
         owned.setdefault(patient, []).extend(rows)
-    damaged = _damaged(found, census, deleted)
+    damaged = _damaged(found, deleted)
     for patient in sorted(owned.keys() | damaged.keys()):
         rows = owned.get(patient, [])
         exports = {census.export_of[file] for file in found.files_of_patient.get(patient, ())}
@@ -124,7 +124,7 @@ def _needed(rows: Iterable[Row], shared: Mapping[str, list[Row]]) -> list[Row]:
     return [row for id_ in sorted(needed) for row in needed[id_]]
 
 
-def _damaged(found: Collected, census: Census, deleted: Mapping[str, float]) -> dict[str, dict[str, int]]:
+def _damaged(found: Collected, deleted: Mapping[str, float]) -> dict[str, dict[str, int]]:
     """By patient and kind, how many resources could not be read and are not intact in a version as new."""
     damaged: dict[str, dict[str, int]] = {}
     for row in found.set_aside:
@@ -134,10 +134,6 @@ def _damaged(found: Collected, census: Census, deleted: Mapping[str, float]) -> 
         if not intact or intact[0].moment < row.moment:
             counts = damaged.setdefault(row.patient, {})
             counts[row.kind or EVERY] = counts.get(row.kind or EVERY, 0) + 1
-    for patient in census.unread.keys() & found.files_of_patient.keys():
-        counts = damaged.setdefault(patient, {})
-        for kind in census.unread[patient]:
-            counts[kind] = counts.get(kind, 0) + 1
     return damaged
 
 

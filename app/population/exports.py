@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from app.population.rows import SetAside, seconds
+from app.population.rows import DRUG_KINDS, SetAside, seconds
 
 EVERY = "*"
 MANIFESTS = ("export.json", "manifest.json")
@@ -58,6 +58,7 @@ class _File(msgspec.Struct):
 class _Unread(msgspec.Struct):
     patient: str
     kind: str
+    offered: bool = True
 
 
 class _State(msgspec.Struct):
@@ -102,8 +103,9 @@ class Export:
     """One export below the input; name is its folder with a slash at the end, empty for the input itself.
 
     kinds: what it lists, by file name.  expected: how many lines its manifest counts, by kind.  lacking: kinds
-    it could not deliver (EVERY for all), with the reason.  unread: single kinds of single patients.  server: the
-    EHR's address as far as it is known.  crawled: taken patient by patient, over some time.
+    it could not deliver (EVERY for all), with the reason.  unread: single kinds of single patients.  untold: patients
+    of whom it cannot be told whether they have an opioid.  server: the EHR's address as far as it is known.
+    crawled: taken patient by patient, over some time.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Export:
     expected: dict[str, int] = field(default_factory=dict[str, int])
     lacking: dict[str, str] = field(default_factory=dict[str, str])
     unread: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    untold: set[str] = field(default_factory=set[str])
     deletions: list[str] = field(default_factory=list[str])
     errors: list[str] = field(default_factory=list[str])
     server: str = ""
@@ -212,7 +215,9 @@ def _of_state(state: _State, name: str) -> Export:
         str(state.config.get("base_url", "")).rstrip("/"),
         bool(state.config.get("crawl")),
     )
-    export.unread = [(one.patient, one.kind) for one in state.unread]
+    # A crawl that could not read the Patient read nothing of that chart.
+    export.unread = [(one.patient, EVERY if one.kind == "Patient" else one.kind) for one in state.unread]
+    export.untold = {one.patient for one in state.unread if _hides_orders(one)}
     # A crawl that read every patient names what it could not read of each; the rest is as good as complete.
     through = state.stage == "crawling" and bool(state.files) and not state.batches_left
     if state.stage != "complete" and not through:
@@ -228,6 +233,11 @@ def _of_state(state: _State, name: str) -> Export:
             export.kinds[file.name] = file.kind
             export.expected[file.kind] = export.expected.get(file.kind, 0) + file.resources
     return export
+
+
+def _hides_orders(one: _Unread) -> bool:
+    """Whether an opioid may be in what was not read.  An EHR that offers no dispenses hides no order."""
+    return one.kind in {"Patient", "MedicationRequest"} or (one.offered and one.kind in DRUG_KINDS)
 
 
 def _of_manifest(manifest: _Manifest, name: str) -> Export:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec.structs import replace
 
-from app.population.census import Census, census_of
+from app.population.census import Census, census_of, unread_rows
 from app.population.derive import Tally
 from app.population.engine import Engine, Shards
 from app.population.exports import EVERY, Inputs
@@ -82,13 +82,14 @@ def run(
     aside += inputs.set_aside
     census = census_of(inputs, _lines(parts, summaries), aside)
     medications = settle_medications(summaries)
-    suspects = sorted(set().union(*engine.suspects(medications, len(parts))))
+    untold = set[str]().union(*(export.untold for export in inputs.exports.values()))
+    suspects = sorted(untold.union(*engine.suspects(medications, len(parts))))
     size = max(limits.shard_patients, -(-len(suspects) // MOST_SHARDS))
     left = _left(engine, parts, summaries)
     wanted = Wanted(suspects, size, inputs.deleted, left, recorded(suspects))
     _keep(engine, parts, wanted)
     damages: dict[int, list[SetAside]] = {}
-    for shard, row in Keeper(wanted).damages(aside):
+    for shard, row in Keeper(wanted).damages([*aside, *unread_rows(inputs)]):
         damages.setdefault(shard, []).append(row)
     tally = Tally()
     for derived in engine.derive(census, damages):

@@ -3,10 +3,16 @@
 import json
 import random
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.clinical.as_json import as_json
+from app.jobs.evaluate_files import read_files
+from app.jobs.policies import load_policy, load_site_terms
 from tests.population.conftest import (
+    DAY,
+    LISINOPRIL,
     Line,
     condition,
     evaluate,
@@ -192,3 +198,41 @@ def test_an_unfinished_export_says_so(tmp_path: Path) -> None:
         "Condition: Condition.1.ndjson was not fetched",
     ]
     assert run.source("p1", "Condition")["complete"] is False
+
+
+KINDS = ("Patient", "MedicationRequest")
+
+
+def _crawled(folder: Path, *unread: dict[str, object]) -> Path:
+    """A crawl of p1 and p2 that found p2's lisinopril."""
+    write(folder / "Patient.001.ndjson", [person("p1"), person("p2")])
+    write(folder / "MedicationRequest.001.ndjson", [order("m2", "p2", LISINOPRIL)])
+    state = {
+        "stage": "crawling", "config": {"crawl": True, "base_url": "https://ehr.example.org/fhir"},
+        "files": [{"name": f"{kind}.001.ndjson", "kind": kind, "done": True} for kind in KINDS],
+        "unread": unread,
+    }  # fmt: skip
+    (folder / "export.json").write_text(json.dumps(state))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("patient", "kind"), [("p1", "MedicationRequest"), ("p1", "MedicationDispense"), ("p9", "Patient")]
+)
+def test_whose_orders_a_crawl_could_not_read_is_listed_as_cannot_tell(
+    patient: str, kind: str, tmp_path: Path
+) -> None:
+    folder = _crawled(tmp_path / "in", {"patient": patient, "kind": kind})
+    run = evaluate(folder, tmp_path / "out")
+    assert {one: row["opioid"] for one, row in run.rows.items()} == {patient: "cannot_tell"}
+    alone = read_files(
+        [folder], policy=load_policy(), terms=load_site_terms(), as_of=DAY, zone=ZoneInfo("UTC")
+    )
+    assert [as_json(one) for _, one in alone.evaluations(patient)] == [run.evaluations[patient]]
+
+
+def test_a_kind_that_the_ehr_offers_nobody_makes_nobody_listed_unless_it_is_orders(tmp_path: Path) -> None:
+    absent = [{"patient": one, "kind": "MedicationDispense", "offered": False} for one in ("p1", "p2")]
+    assert evaluate(_crawled(tmp_path / "a", *absent), tmp_path / "out").rows == {}
+    absent = [{"patient": one, "kind": "MedicationRequest", "offered": False} for one in ("p1", "p2")]
+    assert set(evaluate(_crawled(tmp_path / "b", *absent), tmp_path / "out").rows) == {"p1", "p2"}
