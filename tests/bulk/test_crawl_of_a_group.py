@@ -61,6 +61,34 @@ async def test_active_members_who_are_patients_are_read_once(export: Export, gro
     assert result.transaction_time == "2026-03-10T12:00:00+00:00"
 
 
+async def test_a_member_named_with_a_version_is_the_patient_and_not_the_version(
+    export: Export, service: Service
+) -> None:
+    members = [{"entity": {"reference": f"{at}Patient/p-1/_history/3"}} for at in ("", f"{BASE}/")]
+    service.answers = answers(members)
+    assert (await export.run(**OPTIONS)).complete
+    assert [json.loads(text)["id"] for text in export.data()["Patient.001.ndjson"].splitlines()] == ["p-1"]
+
+
+@pytest.mark.parametrize(
+    "entity",
+    [
+        {"reference": "Group/g-2"},
+        {"identifier": {"value": "123"}},
+        {"reference": "urn:uuid:3f2504e0-4f89-11d3-9a0c-0305e82c3301"},
+        {"reference": "https://other.example.org/fhir/Patient/p-2"},
+    ],
+    ids=["group", "identifier", "urn", "another server"],
+)
+async def test_a_member_who_cannot_be_followed_is_never_left_out_in_silence(
+    entity: dict[str, Any], export: Export, service: Service
+) -> None:
+    service.answers = answers([*MEMBERS, {"entity": entity}])
+    result = await export.run(**OPTIONS)
+    assert result.exit_code == 3
+    assert result.sentence.startswith("1 of the group's members are named in a way")
+
+
 async def test_the_log_names_no_patient(export: Export, group: Service) -> None:
     await export.run(**OPTIONS)
     log = (export.folder / "log.ndjson").read_text()

@@ -25,6 +25,7 @@ from app.errors import LtotError
 
 BATCH = 10
 SECONDS_PER_PATIENT = 900.0
+_NO_PATIENTS = frozenset({"Practitioner", "PractitionerRole", "Device", "Medication", "Substance"})
 
 
 class _Reference(Struct, gc=False):
@@ -74,8 +75,14 @@ class Crawl:
             members = msgspec.json.decode(fetched.items[0], type=_Group).member
         except msgspec.DecodeError:
             raise StoppedError("The group's members could not be read from the EHR's answer.") from None
-        named = [m.entity.reference.split("/") for m in members if m.entity and not m.inactive]
-        patients = list(dict.fromkeys(parts[-1] for parts in named if "Patient" in parts[:-1]))
+        named = [m.entity.reference if m.entity else "" for m in members if not m.inactive]
+        found = [_member(reference, self._config.base_url.rstrip("/")) for reference in named]
+        if unclear := found.count(None):
+            raise StoppedError(
+                f"{unclear} of the group's members are named in a way that leads to no patient of this EHR "
+                "(another group, an identifier, another server), so nobody knows whom a crawl would leave out."
+            )
+        patients = [id_ for id_ in dict.fromkeys(found) if id_]
         if not patients:
             raise StoppedError("The group names no patient.")
         return patients
@@ -157,6 +164,15 @@ class Crawl:
                 for (kind, problem), count in missing.most_common(5)
             )
             raise StoppedError(f"Not everything could be read: {named}. Resume to try these patients again.")
+
+
+def _member(reference: str, base: str) -> str | None:
+    """The id of a member who is a patient here; empty for one of another kind, None for one who may be a patient."""
+    kind, _, rest = reference.removeprefix(f"{base}/").partition("/")
+    id_ = rest.partition("/_history/")[0]
+    if kind == "Patient" and id_ and "/" not in id_:
+        return id_
+    return "" if kind in _NO_PATIENTS else None
 
 
 def _name(kind: str, number: int) -> str:
