@@ -77,6 +77,10 @@ _OUTCOME = msgspec.json.Decoder(_Outcome)
 _ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _WITHHELD_CODES = frozenset({"4118", "4119", "59022", "59203", "59204"})
 _WITHHELD_ISSUES = frozenset({"suppressed", "forbidden", "security"})
+# FHIR's "transient" issues and a search given up: whatever their severity, not everything was looked through.
+_CUT_ISSUES = frozenset(
+    {"transient", "lock-error", "no-store", "exception", "timeout", "incomplete", "throttled", "too-costly"}
+)
 # Only the name of the sub-type is taken from the EHR's words: free text could name the patient.
 _SUB_TYPE = re.compile(r"authorized for ([A-Z][A-Za-z]{3,30} - [A-Z][A-Za-z ]{2,40})\.")
 
@@ -133,13 +137,15 @@ def read_page(kind: str, body: bytes) -> Page:
         if found is None:
             unreadable += 1
         elif found.resource_type == "OperationOutcome":
-            outcome |= read_outcome(raw)
+            outcome |= read_outcome(raw, unreadable=Outcome(failed=True))
         elif found.resource_type == kind:
             items.append(raw)
         else:
             included.append(raw)
-    following = next((link.url for link in bundle.link or [] if link.relation == "next" and link.url), None)
-    return Page(tuple(items), tuple(included), outcome, following, unreadable)
+    following = [link.url for link in bundle.link or [] if link.relation == "next"]
+    if following and not any(following):
+        outcome |= Outcome(failed=True)
+    return Page(tuple(items), tuple(included), outcome, next(filter(None, following), None), unreadable)
 
 
 def is_resource(kind: str, body: bytes) -> bool:
@@ -153,18 +159,18 @@ def is_resource(kind: str, body: bytes) -> bool:
         return False
 
 
-def read_outcome(body: bytes) -> Outcome:
-    """The issues of an OperationOutcome; an empty outcome for anything that is not one."""
+def read_outcome(body: bytes, *, unreadable: Outcome = NOTHING_SAID) -> Outcome:
+    """The issues of an OperationOutcome; an empty one for anything else, `unreadable` for a damaged one."""
     try:
         outcome = _OUTCOME.decode(body)
     except _ERRORS:
-        return Outcome()
+        return unreadable
     if outcome.resource_type != "OperationOutcome":
         return Outcome()
     total = Outcome()
     for issue in outcome.issue:
         codes = {coding.code for coding in (issue.details.coding if issue.details else []) if coding.code}
-        failed = issue.severity in {"error", "fatal"}
+        failed = issue.severity.lower() in {"error", "fatal"} or issue.code in _CUT_ISSUES
         withheld = bool(codes & _WITHHELD_CODES) or issue.code in _WITHHELD_ISSUES
         # "4101: no results" and "parameter ignored" are said with every other answer.
         warning = (_warning(issue),) if withheld or failed else ()

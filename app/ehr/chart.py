@@ -124,7 +124,7 @@ class _Pull:
         parts: tuple[Fetched, ...] = ()
         for number, plan in enumerate(choices):
             parts = tuple(await asyncio.gather(*(self._search(search) for search in plan)))
-            refused = any(part.problem and part.problem.status in _TRY_NEXT_PLAN for part in parts)
+            refused = any(_is_refused(part) for part in parts)
             if not refused or number == len(choices) - 1:
                 break
         return parts
@@ -202,8 +202,16 @@ def source_of(kind: str, parts: Sequence[Fetched], unresolved: int = 0) -> Sourc
     )
 
 
+def _is_refused(part: Fetched) -> bool:
+    """Whether the search itself was refused; after its first page only the rest is missing."""
+    return part.pages == 0 and part.problem is not None and part.problem.status in _TRY_NEXT_PLAN
+
+
 def _is_missing(part: Fetched) -> bool:
-    return part.problem is not None and part.problem.code is ProblemCode.NOT_OFFERED and "=" in part.query
+    """Whether the EHR says that it knows no such category.  An address that is not there says nothing of the kind."""
+    problem = part.problem
+    unknown = problem is not None and problem.code is ProblemCode.NOT_OFFERED and problem.status == 400
+    return unknown and part.pages == 0 and "=" in part.query
 
 
 def _said(parts: Sequence[Fetched]) -> list[str]:

@@ -338,3 +338,33 @@ def test_oracle_is_not_asked_for_a_drug_resource_it_does_not_have() -> None:
 
 def test_an_unknown_vendor_is_asked_as_any_us_core_server() -> None:
     assert vendor_profile("another") is vendor_profile("generic")
+
+
+@pytest.mark.parametrize("page", [1, 2])
+async def test_a_category_whose_address_is_gone_is_not_one_this_ehr_does_not_know(
+    server: Server, page: int
+) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.params.get("category") != "laboratory":
+            return httpx2.Response(404, content=b"gone") if "page" in request.url.params else fhir(bundle())
+        if page == 1:
+            return httpx2.Response(404, content=b"<html></html>")
+        return fhir(bundle(resource("Observation", "o-1"), next_url=f"{BASE}/Observation?page=2"))
+
+    server.on("Observation", answer)
+    source = (await server.pull("epic")).sources["Observation"]
+    assert (source.read, source.complete, source.connected) == (page - 1, False, True)
+    assert source.problem.startswith("laboratory: ")
+
+
+async def test_a_refused_second_page_does_not_lose_the_first_to_another_plan(server: Server) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if "page" in request.url.params:
+            return httpx2.Response(400, content=b"the cursor is gone")
+        if "category" in request.url.params:
+            return fhir(bundle())
+        return fhir(bundle(resource("Observation", "o-1"), next_url=f"{BASE}/Observation?page=2"))
+
+    server.on("Observation", answer)
+    source = (await server.pull()).sources["Observation"]
+    assert (source.read, source.complete, source.connected) == (1, False, True)

@@ -231,6 +231,29 @@ async def test_an_error_inside_a_searchset_is_not_an_empty_result(server: Server
     assert code(found) is ProblemCode.SERVER_ERROR
 
 
+@pytest.mark.parametrize("remark", ["incomplete", "timeout", "too-costly", "throttled", "transient"])
+async def test_a_warning_that_not_all_was_looked_through_is_not_an_empty_result(
+    server: Server, remark: str
+) -> None:
+    server.on("Condition", bundle(outcome(("warning", remark, ""))))
+    assert code(await server.search()) is ProblemCode.SERVER_ERROR
+
+
+@pytest.mark.parametrize("damage", [{"issue": "x"}, {"issue": [{"severity": "error", "details": "x"}]}])
+async def test_a_remark_nobody_can_read_is_no_proof_of_an_empty_result(
+    server: Server, damage: dict[str, object]
+) -> None:
+    server.on("Condition", bundle({"resourceType": "OperationOutcome", **damage}))
+    assert (await server.search()).complete is False
+
+
+async def test_a_next_page_without_an_address_is_missing(server: Server) -> None:
+    cut = bundle(resource("Condition", "c-1"))
+    server.on("Condition", {**cut, "link": [{"relation": "next"}]})
+    found = await server.search()
+    assert (ids(found.items), found.complete) == (["c-1"], False)
+
+
 async def test_an_outcome_in_place_of_a_searchset_is_not_an_empty_result(server: Server) -> None:
     server.on("Condition", outcome(("information", "informational", "")))
     assert (await server.search()).complete is False
