@@ -17,7 +17,7 @@ from app.errors import LtotError
 
 WRITE_SECONDS = 8.0
 _LONGEST_REASON = 200
-_UNSURE = frozenset({500, 502, 504})
+_NOT_TAKEN = frozenset({501, 503})
 _REASONS = {
     400: "the EHR could not accept it as it stands",
     401: "the EHR no longer accepts the sign-in",
@@ -131,7 +131,12 @@ def _read(kind: str, answer: httpx2.Response) -> Created | NotCreated:
         return NotCreated("the EHR took it without saying where it is", unsure=True)
     reason = _REASONS.get(status, f"the EHR answered with status {status}")
     said = _said(answer.content)
-    return NotCreated(f"{reason}{f': {said}' if said else ''}", unsure=status in _UNSURE)
+    return NotCreated(f"{reason}{f': {said}' if said else ''}", unsure=_may_be_there(status))
+
+
+def _may_be_there(status: int) -> bool:
+    """Only a refusal says that nothing was kept; 202 or 204, and what a gateway says of its own, do not."""
+    return status < 300 or status == 408 or (status >= 500 and status not in _NOT_TAKEN)
 
 
 def _said(body: bytes) -> str:

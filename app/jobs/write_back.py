@@ -76,6 +76,8 @@ async def _write(
     if kept.write_back != known.write_back or (kept.write_back is not None and kept.write_back.reference):
         return
     at = service.now()
+    # An earlier attempt of which nobody knows what came of it may have left the resource there.
+    doubt = kept.write_back is not None and kept.write_back.unsure
     if not Granted(launch.scopes).create(kind):
         outcome: Created | NotCreated = NotCreated("the EHR granted no permission to write it")
     else:
@@ -83,19 +85,27 @@ async def _write(
         # Noted first: whatever happens to this process, nobody takes the entry for one that was never sent.
         begun = WriteBack(service.now(), reason="the attempt was not finished", unsure=True)
         await in_thread(service.records.note_write_back, tenant.id, kept.entry.id, begun)
-        outcome = await _sent(service, tenant, launch, cookie, kept, kind)
+        outcome = await _sent(service, tenant, launch, cookie, kept, kind, doubt=doubt)
         at = max(service.now(), begun.at + timedelta(microseconds=1))
     if isinstance(outcome, Created):
         attempt, code = WriteBack(at, reference=outcome.reference), "ok"
     else:
-        attempt = WriteBack(at, reason=outcome.reason, unsure=outcome.unsure)
-        code = "LT-415" if outcome.unsure else "LT-414"
+        # That this attempt surely failed settles nothing about an earlier one.
+        attempt = WriteBack(at, reason=outcome.reason, unsure=outcome.unsure or doubt)
+        code = "LT-415" if attempt.unsure else "LT-414"
     await in_thread(service.records.note_write_back, tenant.id, kept.entry.id, attempt)
     await note(service, launch, "write_back", code)
 
 
 async def _sent(
-    service: Service, tenant: Tenant, launch: Launch, cookie: str, kept: KeptEntry, kind: str
+    service: Service,
+    tenant: Tenant,
+    launch: Launch,
+    cookie: str,
+    kept: KeptEntry,
+    kind: str,
+    *,
+    doubt: bool,
 ) -> Created | NotCreated:
     system = f"{service.settings.base_url}/records"
     user = launch.user.fhir_user or ""
@@ -115,8 +125,6 @@ async def _sent(
         tenant.client_id,
     )
     body = resource_of(kept.entry, about)
-    # An attempt of which nobody knows what came of it may have left the resource there.
-    doubt = kept.write_back is not None and kept.write_back.unsure
     unless = f"{system}|{kept.entry.id}" if doubt else ""
     try:
         async with asyncio.timeout(LONGEST_SECONDS):

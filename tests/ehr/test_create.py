@@ -67,6 +67,11 @@ async def test_taken_without_a_place_is_doubt(location: str) -> None:
         (302, "status 302", False),
         (500, "status 500", True),
         (504, "status 504", True),
+        (202, "status 202", True),
+        (204, "status 204", True),
+        (408, "status 408", True),
+        (524, "status 524", True),
+        (503, "not available", False),
     ],
 )
 async def test_a_refusal_is_told_in_words_with_the_ehrs_own(status: int, words: str, unsure: bool) -> None:
