@@ -47,7 +47,8 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class _Reading:
-    """What has been read so far.  lost: how many resources of a kind could not be used at all."""
+    """What has been read so far.  lost: how many resources of a kind could not be used at all; foreign: how many
+    belong to another patient."""
 
     orders: list[Order] = field(default_factory=list[Order])
     fills: list[Fill] = field(default_factory=list[Fill])
@@ -58,6 +59,7 @@ class _Reading:
     visits: list[Visit] = field(default_factory=list[Visit])
     issues: list[Issue] = field(default_factory=list[Issue])
     lost: Counter[str] = field(default_factory=Counter[str])
+    foreign: Counter[str] = field(default_factory=Counter[str])
     groups: dict[str, str] = field(default_factory=dict[str, str])
     person: Person | None = None
 
@@ -68,7 +70,9 @@ def map_chart(
     """The facts in the given resources (JSON text, one resource each), whatever their order.
 
     Resources of another patient are dropped and named.  Of one resource in several versions the newest counts.
-    A source loses its completeness when a resource of its kind could not be read, or names no drug.  Never raises.
+    A source loses its completeness when a resource of its kind could not be read, names no drug, or belongs to
+    another patient: then the EHR's answer is not about this patient alone, perhaps because two records were merged.
+    Never raises.
     """
     reading = _Reading()
     resources = _newest(raw, patient_id, reading)
@@ -85,7 +89,7 @@ def map_chart(
         events=tuple(reading.events),
         documents=tuple(reading.documents),
         visits=tuple(reading.visits),
-        sources=MappingProxyType(_honest(sources, reading.lost)),
+        sources=MappingProxyType(_honest(sources, reading)),
         issues=tuple(sorted(set(reading.issues), key=lambda one: (one.ref, one.code, one.where, one.text))),
     )
 
@@ -189,6 +193,7 @@ def _is_of(resource: r.Resource, patient_id: str, reading: _Reading) -> bool:
     if patients:
         text = "it belongs to another patient and was dropped"
         reading.issues.append(Issue(ref, IssueCode.FOREIGN_PATIENT, text))
+        reading.foreign[resource.resourceType] += 1
     else:
         reading.issues.append(Issue(ref, IssueCode.UNREADABLE, "it names no patient"))
         reading.lost[resource.resourceType] += 1
@@ -260,12 +265,16 @@ def _with_prescribers(fills: Iterable[Fill], orders: Iterable[Order]) -> tuple[F
     return tuple(replace(fill, prescriber=prescribers.get(fill.order or "", "")) for fill in fills)
 
 
-def _honest(sources: Mapping[str, Source], lost: Mapping[str, int]) -> dict[str, Source]:
-    """Sources as given, made incomplete where resources were lost to reading."""
+def _honest(sources: Mapping[str, Source], reading: _Reading) -> dict[str, Source]:
+    """Sources as given, made incomplete where resources were lost to reading or are another patient's."""
     found = dict(sources)
-    for kind, count in lost.items():
+    for kind in {*reading.lost, *reading.foreign}:
         known = found.get(kind)
         if known is not None:
-            problem = known.problem or f"{count} could not be read"
-            found[kind] = replace(known, complete=False, problem=problem)
+            lost, foreign = reading.lost[kind], reading.foreign[kind]
+            said = [
+                *([f"{lost} could not be read"] if lost else []),
+                *([f"{foreign} named another patient and were left out"] if foreign else []),
+            ]
+            found[kind] = replace(known, complete=False, problem=known.problem or "; ".join(said))
     return found

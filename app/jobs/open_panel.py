@@ -25,7 +25,7 @@ from app.store.launch import Launch
 from app.store.records import KeptEntry
 from app.store.tenants import Tenant
 from fhir_mappings.chart import map_chart
-from fhir_mappings.facts import Facts, Person
+from fhir_mappings.facts import Facts, IssueCode, Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,16 @@ async def _pull(service: Service, tenant: Tenant, launch: Launch, cookie: str) -
 
 
 def _require_patient(facts: Facts) -> None:
-    """Without the patient resource nobody can tell whose chart this is."""
+    """Without the patient resource, and when it is another patient's, nobody can tell whose chart this is."""
     source = facts.source("Patient")
     if source.read == 0:
         raise LtotError("LT-202" if source.complete else "LT-201")
+    if any(
+        issue.code is IssueCode.FOREIGN_PATIENT and issue.ref.startswith("Patient/") for issue in facts.issues
+    ):
+        raise LtotError(
+            "LT-201", "It answered with the record of another patient; two records may have been merged."
+        )
 
 
 def _event(tenant: Tenant, launch: Launch, evaluation: Evaluation) -> AuditEvent:

@@ -53,6 +53,15 @@ def test_another_patients_resources_are_dropped_and_named(reference: str) -> Non
     assert [(i.ref, i.code.value) for i in found.issues] == [("MedicationRequest/m1", "foreign_patient")]
 
 
+def test_a_source_that_holds_another_patients_resources_proves_no_absence() -> None:
+    found = facts(
+        request(subject={"reference": "Patient/other"}),
+        sources={"MedicationRequest": Source("MedicationRequest", 1)},
+    )
+    source = found.source("MedicationRequest")
+    assert (source.complete, source.problem) == (False, "1 named another patient and were left out")
+
+
 @pytest.mark.parametrize("subject", [{}, {"display": "somebody"}, {"reference": "Group/1"}])
 def test_a_resource_of_nobody_is_not_used_and_makes_its_source_incomplete(subject: dict[str, Any]) -> None:
     source = {"MedicationRequest": Source("MedicationRequest", 1)}

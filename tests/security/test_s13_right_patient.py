@@ -4,6 +4,7 @@ import json
 import re
 
 import httpx2
+import pytest
 
 from app.sandbox.faults import Fault
 from tests.security.world import World
@@ -90,3 +91,33 @@ async def test_a_resource_of_another_patient_is_dropped_and_reported(world: Worl
     theirs = [issue["ref"] for issue in shown["issues"] if issue["code"] == "foreign_patient"]
     assert not set(theirs) & {ref for gap in shown["gaps"] for ref in gap["refs"]}
     assert not set(theirs) & {item["ref"] for item in shown["mme"]["contributions"]}
+
+
+@pytest.mark.parametrize("also_the_patient", [False, True])
+async def test_a_record_merged_into_another_is_not_an_empty_chart(
+    world: World, also_the_patient: bool
+) -> None:
+    """Some servers answer for a merged record with the resources of the one that goes on."""
+    browser, own = world.browser(), world.patient()
+    address = await browser.open()
+    original = world.network.hosts["north.example.org"]
+
+    class Merged(httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            answer = await original.handle_async_request(request)
+            await answer.aread()
+            text = answer.content.decode()
+            if "/fhir/Patient/" not in request.url.path:
+                text = text.replace(f"Patient/{own}", "Patient/survivor")
+            elif also_the_patient:
+                text = text.replace(f'"{own}"', '"survivor"')
+            return httpx2.Response(answer.status_code, content=text)
+
+    world.network.hosts["north.example.org"] = Merged()
+    answer = await browser.get(f"{address}/content", accept="application/json")
+    if also_the_patient:
+        assert (answer.status_code, answer.json()["code"]) == (504, "LT-201")
+        return
+    shown = answer.json()
+    assert shown["ltot"]["status"] == "cannot_tell"
+    assert (shown["mme"]["current"], shown["mme"]["complete"]) == (None, False)
