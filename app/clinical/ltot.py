@@ -10,10 +10,10 @@ from app.clinical.definitions import DEFINITIONS, current_episode, held_between
 from app.clinical.episodes import Coverage, coverage
 from app.clinical.evaluation import Evidence, Ltot, LtotStatus
 from app.clinical.mme import opioid_timeline
-from app.clinical.opioids import all_read, counts_for_therapy, reported_only
+from app.clinical.opioids import counts_for_therapy, reported_only
 from app.clinical.policy import Policy
 from app.clinical.state import LISTED, Decision, Standing, State, standing
-from app.clinical.supply import Supply
+from app.clinical.supply import Supply, all_read
 from app.clinical.timeline import Timeline
 from app.clinical.words import day, joined
 from fhir_mappings.facts import Facts, Order
@@ -36,7 +36,7 @@ def ltot(
     covering = [supply for supply in laid.covering if counts_for_therapy(supply)]
     unknown = [supply for supply in laid.unknown if counts_for_therapy(supply)]
     found = coverage(covering, as_of.toordinal())
-    whole = all_read(facts, laid)
+    whole = all_read(facts)
     reported = reported_only(facts, laid, policy.ltot.window_days, as_of)
     open_question = bool(reported) or not whole
     answers = {name: _answer(name, found, unknown, policy, open_question) for name in DEFINITIONS}
@@ -57,7 +57,7 @@ def ltot(
         definitions=answers,
         evidence=(
             *_supply_evidence(found, covering, unknown, policy, first),
-            *([] if whole else [Evidence("orders", "Prescriptions were not read completely.")]),
+            *([] if whole else [Evidence("orders", "Prescriptions or fills were not read completely.")]),
             *(_reported_evidence(order) for order in reported),
             Evidence("state", _sentence(where)),
             *ways(facts, Therapy(covering, unknown, chosen), as_of),

@@ -13,14 +13,13 @@ from app.clinical.counting import Counter, is_counted, methadone_per_day, uncoun
 from app.clinical.daily import change_points, stretches, total, window
 from app.clinical.evaluation import Contribution, Mme, Uncounted
 from app.clinical.opioids import (
-    all_read,
     for_opioid_use_disorder,
     has_no_factor_by_design,
     is_opioid,
     reported_only,
 )
 from app.clinical.policy import Policy
-from app.clinical.supply import Supply, moved, supplies
+from app.clinical.supply import Supply, all_read, moved, supplies
 from app.clinical.timeline import Timeline, lay_out, still_open
 from fhir_mappings.facts import Facts, Order
 from valuesets import Terms
@@ -55,7 +54,7 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     missing += tuple(_reported(order) for order in reported)
     outlasting = _may_still_last(laid, day)
     missing += tuple(uncounted(s, "may_still_last", _MAY_STILL_LAST) for s in outlasting if is_counted(s))
-    whole = all_read(facts, laid)
+    whole = all_read(facts)
     apart = _apart(use.all)
     current = _current(counted, missing, apart, whole=whole)
     first = day - policy.ltot.window_days + 1

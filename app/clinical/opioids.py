@@ -67,12 +67,3 @@ def reported_only(facts: Facts, laid: Timeline, within_days: int, as_of: date) -
         ):
             found.setdefault(order.drug.ingredient or order.drug.name, order)
     return tuple(found.values())
-
-
-def all_read(facts: Facts, laid: Timeline) -> bool:
-    """Whether every prescription was read, and every fill where fills stand for prescriptions."""
-    fills = facts.source("MedicationDispense")
-    missing = fills.connected and not fills.complete
-    return facts.source("MedicationRequest").complete and not (
-        missing and any(supply.filled for supply in (*laid.covering, *laid.unknown))
-    )

@@ -29,6 +29,7 @@ _COUNTED_INTENTS = frozenset(
 _COUNTED_STATUS = frozenset({"active", "on-hold", "completed", "stopped", "ended", "unknown", ""})
 _COUNTED_FILLS = frozenset({"completed", "in-progress", "unknown", ""})
 _ENDED = frozenset({"stopped", "ended"})
+_ALSO_SUPPLIES = frozenset({"MedicationDispense", "MedicationStatement"})
 _MAY_LAST = frozenset({"active", "on-hold", "unknown", ""})
 _REFILLED = frozenset({"active", "unknown", ""})
 
@@ -78,6 +79,11 @@ BY_START = attrgetter("start", "ref")
 
 def is_patch(drug: DrugFact) -> bool:
     return drug.strength_unit == "mcg/h" or drug.route == "transdermal"
+
+
+def all_read(facts: Facts) -> bool:
+    """Whether no supply can be missing: orders were read completely, and so were fills where the site has them."""
+    return facts.source("MedicationRequest").complete and facts.partial.isdisjoint(_ALSO_SUPPLIES)
 
 
 def supplies(facts: Facts, wanted: Callable[[DrugFact], object], as_of: int) -> list[Supply]:

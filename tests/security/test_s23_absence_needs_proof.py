@@ -1,5 +1,6 @@
 """S-23: a search that failed or was cut off makes what rests on it unknown, and the page says so."""
 
+import httpx2
 import pytest
 
 from app.sandbox.faults import Fault
@@ -30,3 +31,28 @@ def test_each_search_fails_in_turn_end_to_end() -> None:
         )
         == []
     )
+
+
+async def test_without_fills_nobody_whose_opioids_are_filled_elsewhere_is_said_to_take_none(
+    world: World,
+) -> None:
+    """What another clinic prescribed may be in the fills alone."""
+    browser = world.browser()
+    orders = f"{world.sites['north'].fhir_base}/MedicationRequest"
+
+    def none_ordered_here(request: httpx2.Request) -> httpx2.Response | None:
+        if not str(request.url).startswith(orders):
+            return None
+        return httpx2.Response(200, json={"resourceType": "Bundle", "type": "searchset"})
+
+    world.network.changes.append(none_ordered_here)
+    address = await browser.open()
+    filled = (await browser.get(f"{address}/content", accept="application/json")).json()
+    assert filled["mme"]["current"] == 60
+    world.sites["north"].faults.add(Fault("500", resource_type="MedicationDispense"))
+    shown = (await browser.get(f"{address}/content", accept="application/json")).json()
+    assert shown["ltot"]["status"] == "cannot_tell"
+    assert (shown["mme"]["current"], shown["mme"]["complete"]) == (None, False)
+    page = (await browser.get(f"{address}?whole=1")).text
+    assert "No opioid in use" not in page
+    assert "all complete" not in page
