@@ -37,6 +37,7 @@ def number(evaluation: Evaluation, marks: tuple[int, ...]) -> Number:
         tone=tone,
         headline=headline,
         notes=_notes(evaluation, marks),
+        caveats=_caveats(mme),
         uncounted=_uncounted(mme),
         uncounted_orders=sum(one.active for one in mme.uncounted),
         bar=_bar(mme, marks),
@@ -91,13 +92,7 @@ def _notes(evaluation: Evaluation, marks: tuple[int, ...]) -> tuple[str, ...]:
         notes.append(_why_zero(evaluation))
     if current is None and not mme.complete and not any(one.active for one in mme.uncounted):
         notes.append("Not enough of the chart was read to say.")
-    if current and not mme.complete and not any(one.active for one in mme.uncounted):
-        notes.append("Not everything could be read; the true number may be higher.")
-    if mme.sig_max is not None and mme.sig_max > (current or 0) * _WORTH_SAYING:
-        notes.append(f"Up to {amount(mme.sig_max)} {_UNIT} if taken as often as the directions allow.")
-    if mme.outside:
-        notes.append(f"Of this, {amount(mme.outside)} {_UNIT} prescribed elsewhere.")
-    notes += [words for flag, words in _FLAG_NOTES.items() if flag in mme.flags]
+    notes += _caveats(mme)
     if methods := sorted({METHODS.get(one.method, one.method) for one in mme.contributions}):
         table = evaluation.versions.get("factors", "not named")
         notes.append(f"Counted {joined(methods)}; factors {table}.")
@@ -109,6 +104,19 @@ def _notes(evaluation: Evaluation, marks: tuple[int, ...]) -> tuple[str, ...]:
     if trend:
         notes.append(" · ".join(trend) + f" {_UNIT}")
     return tuple(notes)
+
+
+def _caveats(mme: Mme) -> tuple[str, ...]:
+    """What makes the number mean more or less than it says; it goes wherever the number goes."""
+    current = _known(mme)
+    caveats = []
+    if current and not mme.complete and not any(one.active for one in mme.uncounted):
+        caveats.append("Not everything could be read; the true number may be higher.")
+    if mme.sig_max is not None and mme.sig_max > (current or 0) * _WORTH_SAYING:
+        caveats.append(f"Up to {amount(mme.sig_max)} {_UNIT} if taken as often as the directions allow.")
+    if mme.outside:
+        caveats.append(f"Of this, {amount(mme.outside)} {_UNIT} prescribed elsewhere.")
+    return (*caveats, *(words for flag, words in _FLAG_NOTES.items() if flag in mme.flags))
 
 
 def _why_zero(evaluation: Evaluation) -> str:

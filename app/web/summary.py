@@ -21,12 +21,15 @@ def summary_text(
         f"{number.headline}.",
     ]
     lines += [f"Not counted: {missing}" for missing in number.uncounted]
+    lines += number.caveats
     lines += [f"Excluded from dose prompts: {sentence(found.text)}" for found in evaluation.exclusions]
     lines += [_finding(row) for row in (*gaps.needs_action, *gaps.cannot_tell)]
     lines += [f"Overlap: {phrase(found.kind)}. {sentence(found.text)}" for found in evaluation.overlaps]
     incomplete = joined(kind_words(s.kind) for s in evaluation.sources if s.connected and not s.complete)
     if incomplete:
         lines.append(f"Not fully read: {incomplete}.")
+    if apart := joined(kind_words(source.kind) for source in evaluation.sources if not source.connected):
+        lines.append(f"Not included: {apart}.")
     versions = ", ".join(f"{key} {value}" for key, value in evaluation.versions.items() if value)
     lines.append(f"Source: LtOT Panel, from the chart as read {day(now.date())} {clock(now)} ({versions}).")
     return "\n".join(lines)

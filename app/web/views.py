@@ -131,11 +131,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """The daily MME.  uncounted stands beside the headline with equal weight, never in a footnote."""
+    """The daily MME.  uncounted stands beside the headline with equal weight, never in a footnote.
+
+    caveats: those of the notes without which the number misleads.
+    """
 
     tone: Tone
     headline: str
     notes: tuple[str, ...]
+    caveats: tuple[str, ...]
     uncounted: tuple[str, ...]
     uncounted_orders: int
     bar: Bar | None

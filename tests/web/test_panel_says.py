@@ -289,6 +289,7 @@ def test_summary_is_plain_text_with_date_source_and_uncertainty_but_no_name() ->
         "Long-term opioid therapy: yes. 84 of the last 90 days covered, since 29 Aug 2025.",
         "At least 96 MME/day today.",
         "Not counted: tramadol 50 mg tab: the order has neither quantity nor dose",
+        "Up to 144 MME/day if taken as often as the directions allow.",
         "Overdue: Naloxone. None in 24 months.",
         "Cannot tell: Urine drug test. Results could not be read.",
         "Cannot tell: Opioid agreement. Documents could not be read.",
