@@ -12,6 +12,8 @@ from app.web.wording import clock, phrase, sentence
 from fhir_mappings.facts import Issue, Source
 
 _PDMP = "PDMP"
+# Without these there is no answer, so a site that does not give them is told as a failure, not as a habit.
+_ESSENTIAL = frozenset({"MedicationRequest"})
 _ISSUE_LINES, _ISSUE_REFS = 40, 5
 _LEFT_OPEN = {
     "Appointment": "booked visits",
@@ -33,7 +35,11 @@ _LEFT_OPEN = {
 
 def source_notices(sources: Iterable[Source]) -> tuple[Notice, ...]:
     """One notice for each kind of resource that did not load completely, saying what cannot be judged."""
-    return tuple(_notice(source) for source in sources if source.connected and not source.complete)
+    return tuple(_notice(source) for source in sources if _is_expected(source) and not source.complete)
+
+
+def _is_expected(source: Source) -> bool:
+    return source.connected or source.kind in _ESSENTIAL
 
 
 def _notice(source: Source) -> Notice:
@@ -46,14 +52,14 @@ def _notice(source: Source) -> Notice:
 
 def sources(found: Sequence[Source], issues: tuple[Issue, ...], now: datetime) -> Sources:
     """The completeness of every kind of resource, with the time of reading."""
-    connected = [source for source in found if source.connected]
-    largest = sorted((s for s in connected if s.read), key=_weight)[:3]
+    expected = [source for source in found if _is_expected(source)]
+    largest = sorted((s for s in expected if s.read), key=_weight)[:3]
     read = ", ".join(counted_kind(source.read, source.kind) for source in largest)
-    failed = sum(not source.complete for source in connected)
-    state = f"{failed} of {counted(len(connected), 'source')} incomplete" if failed else "all complete"
+    failed = sum(not source.complete for source in expected)
+    state = f"{failed} of {counted(len(expected), 'source')} incomplete" if failed else "all complete"
     return Sources(
         summary=f"{read or 'nothing read'} · {state} · {clock(now)}",
-        rows=tuple(_row(source) for source in connected),
+        rows=tuple(_row(source) for source in expected),
         not_included=_not_included(found),
         issues=_issue_lines(issues),
         issue_count=len(issues),

@@ -1,5 +1,7 @@
 """S-23: a search that failed or was cut off makes what rests on it unknown, and the page says so."""
 
+import re
+
 import httpx2
 import pytest
 
@@ -56,3 +58,12 @@ async def test_without_fills_nobody_whose_opioids_are_filled_elsewhere_is_said_t
     page = (await browser.get(f"{address}?whole=1")).text
     assert "No opioid in use" not in page
     assert "all complete" not in page
+
+
+async def test_orders_the_app_may_not_read_are_a_notice_and_not_all_complete(world: World) -> None:
+    browser = world.browser()
+    address = await browser.open()
+    world.sites["north"].faults.add(Fault("empty_403", resource_type="MedicationRequest"))
+    page = (await browser.get(f"{address}?whole=1")).text
+    assert "Medication orders did not load (the EHR has not granted this app access to it)" in page
+    assert re.search(r"1 of \d+ sources incomplete", page)
