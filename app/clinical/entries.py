@@ -5,7 +5,7 @@ An entry becomes what the rules know already: a fact with the reference "record:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -168,6 +168,18 @@ def with_entries(facts: Facts, entries: Iterable[Entry]) -> Facts:
         events += [event] if event else []
         results += [*_peg(one), *_screen(one)]
     return replace(facts, events=(*facts.events, *events), results=(*facts.results, *results))
+
+
+def without(facts: Facts, references: Collection[str]) -> Facts:
+    """The chart without these events, results and documents: what an entry became that no longer stands."""
+    if not references:
+        return facts
+    return replace(
+        facts,
+        events=tuple(one for one in facts.events if one.ref not in references),
+        results=tuple(one for one in facts.results if one.ref not in references),
+        documents=tuple(one for one in facts.documents if one.ref not in references),
+    )
 
 
 def records_of(entries: Iterable[Entry]) -> tuple[Record, ...]:

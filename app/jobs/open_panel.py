@@ -11,6 +11,7 @@ import msgspec
 
 from app.clinical.as_json import as_json
 from app.clinical.charted import Charted, own_entries
+from app.clinical.entries import without
 from app.clinical.evaluation import Evaluation
 from app.clinical.policy import Policy
 from app.ehr.chart import ChartPull, pull_chart
@@ -32,7 +33,8 @@ from fhir_mappings.facts import Facts, IssueCode, Person
 class OpenedPanel:
     """What the page shows: one evaluation, whose it is, and when (local time) the chart was read.
 
-    entries: what was recorded in visits and still stands.  reviewable: rules whose finding a review changes.
+    entries: what was recorded in visits and still stands.  over: what no longer does, although the EHR took it; it
+    does not count.  reviewable: rules whose finding a review changes.
     """
 
     evaluation: Evaluation
@@ -40,6 +42,7 @@ class OpenedPanel:
     policy: Policy
     read_at: datetime
     entries: tuple[KeptEntry, ...]
+    over: tuple[KeptEntry, ...]
     reviewable: frozenset[str]
 
 
@@ -56,12 +59,16 @@ async def open_panel(service: Service, tenant: Tenant, launch: Launch, cookie: s
         launch.patient, pull.raw, terms=service.terms, sources=pull.sources, zone=service.settings.time_zone
     )
     _require_patient(facts)
-    entries = standing(await in_thread(service.records.of_patient, tenant.id, launch.patient))
-    kept = await settled(service, launch, entries, pull.raw)
+    entries = await settled(
+        service, launch, await in_thread(service.records.of_patient, tenant.id, launch.patient), pull.raw
+    )
+    kept = standing(entries)
+    over = tuple(one for one in entries if one not in kept and one.write_back and one.write_back.reference)
+    facts = without(facts, {one.write_back.reference for one in over if one.write_back})
     chart = Charted(facts, policy, service.terms, read_at.date(), own_entries(visit_entries(kept), facts))
     evaluation = chart.evaluation()
     await in_thread(service.audit.append, _event(tenant, launch, evaluation), service.now())
-    return OpenedPanel(evaluation, facts.person, policy, read_at, kept, chart.reviewable(evaluation))
+    return OpenedPanel(evaluation, facts.person, policy, read_at, kept, over, chart.reviewable(evaluation))
 
 
 async def _pull(service: Service, tenant: Tenant, launch: Launch, cookie: str) -> ChartPull:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from app.clinical.entries import (
@@ -97,6 +97,7 @@ _WORDS = {
 class Recording:
     """What the user may record here, and what was recorded.
 
+    over: what was replaced or taken back, although the EHR took it.
     reviewable: rules whose finding a review changes.  any_author: may take back what others recorded.
     asked: key of the item whose form the page is asked to show.
     """
@@ -104,6 +105,7 @@ class Recording:
     kinds: frozenset[EntryKind] = frozenset()
     reviewable: frozenset[str] = frozenset()
     entries: tuple[KeptEntry, ...] = ()
+    over: tuple[KeptEntry, ...] = ()
     author_hash: str = ""
     any_author: bool = False
     asked: str = ""
@@ -160,8 +162,17 @@ def record_form(
 
 
 def recorded_rows(recording: Recording, now: datetime) -> tuple[RecordedRow, ...]:
-    """What was recorded and still stands, newest first."""
-    return tuple(_row(one, recording, now) for one in reversed(recording.entries))
+    """What was recorded and still stands, newest first; then what does not, but was written to the EHR."""
+    return (
+        *(_row(one, recording, now) for one in reversed(recording.entries)),
+        *(_row_of_what_is_over(one, recording, now) for one in reversed(recording.over)),
+    )
+
+
+def _row_of_what_is_over(kept: KeptEntry, recording: Recording, now: datetime) -> RecordedRow:
+    reference = kept.write_back.reference if kept.write_back else ""
+    state = f"Replaced or taken back, so it does not count; written to the EHR as {reference}, to be corrected there."
+    return replace(_row(kept, recording, now), state=state, retry=False, withdraw=False)
 
 
 def _link(key: str, reviewable: bool, evaluation: Evaluation, recording: Recording) -> RecordLink | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import httpx2
 import pytest
 
 from app.jobs.write_back import OPTION
 from app.sandbox.faults import Fault
-from tests.security.world import World
+from tests.security.world import Browser, World
 
 
 @pytest.fixture
@@ -48,3 +49,44 @@ async def test_an_attempt_that_surely_failed_settles_nothing_about_a_doubtful_on
     page = await send(f"records/{kept.entry.id}/retry", {})
     assert "In the EHR as Procedure/" in page
     assert len(site.records.of("Procedure")) == held + 1
+
+
+async def recorded(clinic: World, *forms: dict[str, str]) -> tuple[Browser, str]:
+    """A panel in which these forms were sent, some seconds apart."""
+    browser = clinic.browser()
+    address = await browser.open()
+    for form in forms:
+        clinic.clock.pass_by(seconds=5)
+        await browser.send("POST", f"{address}/records", form, sec_fetch_site="same-origin")
+    return browser, address
+
+
+async def gap_of(browser: Browser, address: str, number: str) -> dict[str, Any]:
+    shown = (await browser.get(f"{address}/content", accept="application/json")).json()
+    return next(gap for gap in shown["gaps"] if gap["id"] == number)
+
+
+@pytest.mark.parametrize(("first", "second"), [("expected", "unexpected"), ("unexpected", "expected")])
+@pytest.mark.parametrize("_again", range(3))
+async def test_a_correction_of_the_same_day_counts_whatever_ids_the_ehr_gives(
+    clinic: World, first: str, second: str, _again: int
+) -> None:
+    forms = ({"do": f"pdmp:{outcome}", "gap": "G02"} for outcome in (first, second))
+    browser, address = await recorded(clinic, *forms)
+    assert f": {second}" in (await gap_of(browser, address, "G02"))["text"]
+    page = (await browser.get(f"{address}?whole=1")).text
+    assert page.count("In the EHR as Procedure/") == 1
+    assert page.count("Replaced or taken back, so it does not count; written to the EHR as Procedure/") == 1
+
+
+async def test_what_was_taken_back_in_doubt_does_not_count_when_the_chart_holds_it(clinic: World) -> None:
+    site = clinic.sites["north"]
+    site.faults.add(Fault("lost_answer", resource_type="$create", times=1))
+    browser, address = await recorded(clinic, {"do": "pdmp:unexpected", "gap": "G02"})
+    (kept,) = clinic.service.records.of_patient("north", clinic.patient())
+    clinic.clock.pass_by(seconds=5)
+    path = f"{address}/records/{kept.entry.id}/withdraw"
+    assert (await browser.send("POST", path, {}, sec_fetch_site="same-origin")).status_code == 303
+    assert "unexpected" not in (await gap_of(browser, address, "G02"))["text"]
+    page = (await browser.get(f"{address}?whole=1")).text
+    assert "Replaced or taken back, so it does not count; written to the EHR as Procedure/" in page

@@ -81,6 +81,7 @@ def _view(panel: OpenedPanel, opened: OpenLaunch, asked: str = "") -> PanelView:
             kinds=recordable(opened.launch.roles),
             reviewable=panel.reviewable,
             entries=panel.entries,
+            over=panel.over,
             author_hash=opened.launch.user_hash,
             any_author=CLINICIAN in opened.launch.roles,
             asked=asked,
