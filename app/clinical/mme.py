@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from app.clinical.counting import Counter, is_counted, methadone_per_day, uncounted
 from app.clinical.daily import change_points, stretches, total, window
+from app.clinical.directions import as_directed
 from app.clinical.evaluation import Contribution, Mme, Uncounted
 from app.clinical.opioids import (
     for_opioid_use_disorder,
@@ -43,7 +44,7 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     opioid is known to have ended.  Source of the rules: CDC 2022 guideline; docs/clarifications.md.
     """
     day = as_of.toordinal()
-    laid = timeline or opioid_timeline(facts, policy, as_of)
+    laid = as_directed(timeline or opioid_timeline(facts, policy, as_of))
     use = _in_use(laid, policy, day)
     reported = reported_only(facts, laid, policy.mme.stale_after_days, as_of)
     counter = Counter(policy, terms, methadone_per_day(use.all, day))

@@ -10,7 +10,7 @@ from operator import attrgetter
 from app.clinical.supply import BY_START, Supply, moved
 from fhir_mappings.facts import DrugFact
 
-_BY_FIRST = attrgetter("first", "ref")
+BY_FIRST = attrgetter("first", "ref")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def lay_out(supplies: Iterable[Supply], carry_cap: int) -> Timeline:
         replaced += ended
     covering = [supply for supply in covering if supply.last >= supply.first]
     return Timeline(
-        tuple(sorted(covering, key=_BY_FIRST)),
+        tuple(sorted(covering, key=BY_FIRST)),
         tuple(unknown),
         tuple(sorted(replaced, key=BY_START)),
     )
@@ -71,16 +71,17 @@ def still_open(
     for supply in unknown:
         if any(_names(other, supply) for other in every):
             continue
-        newer = [one for one in in_use if one.start > supply.start and _same_kind(one, supply)]
+        newer = [one for one in in_use if one.start > supply.start and same_kind(one, supply)]
         telling = [one for one in newer if one.known or _tells_dose(one)]
-        if any(_relation(supply, one) != "concurrent" for one in telling):
+        if any(relation(supply, one) != "concurrent" for one in telling):
             presumed.append(supply)
         else:
             kept.append(supply)
     return kept, presumed
 
 
-def _same_kind(one: Supply, other: Supply) -> bool:
+def same_kind(one: Supply, other: Supply) -> bool:
+    """The same ingredient in the same release form."""
     return one.drug.ingredient == other.drug.ingredient and one.drug.release == other.drug.release
 
 
@@ -102,12 +103,12 @@ def _lay_group(group: Sequence[Supply], carry_cap: int) -> tuple[list[Supply], l
         lasting = [position for position in lasting if laid[position].last >= supply.start]
         for position in lasting:
             earlier = laid[position]
-            relation = _relation(earlier, supply)
-            if relation in {"replaces", "presumably replaces"}:
+            found = relation(earlier, supply)
+            if found in {"replaces", "presumably replaces"}:
                 laid[position] = moved(earlier, earlier.first, supply.start - 1)
-                if relation == "presumably replaces":
+                if found == "presumably replaces":
                     unsaid.append(earlier)
-            elif relation == "refill":
+            elif found == "refill":
                 first = max(first, earlier.last + 1)
         lasting.append(len(laid))
         carried = first > supply.start
@@ -123,11 +124,11 @@ def _last_day(supply: Supply, first: int, carry_cap: int) -> int:
     return last
 
 
-def _relation(earlier: Supply, later: Supply) -> str:
+def relation(earlier: Supply, later: Supply) -> str:
     """What a later supply of the same ingredient and release is to one that still lasts."""
     same_strength = _same_strength(earlier.drug, later.drug)
     if _names(later, earlier):
-        return "refill" if same_strength and _schedule(earlier) == _schedule(later) else "replaces"
+        return "refill" if same_strength and schedule(earlier) == schedule(later) else "replaces"
     same_prescriber = not earlier.prescriber or not later.prescriber or earlier.prescriber == later.prescriber
     if same_strength:
         return "refill" if same_prescriber and earlier.outside == later.outside else "concurrent"
@@ -141,7 +142,8 @@ def _same_strength(one: DrugFact, other: DrugFact) -> bool:
     return one is other or one.strength == other.strength
 
 
-def _schedule(supply: Supply) -> tuple[object, ...]:
+def schedule(supply: Supply) -> tuple[object, ...]:
+    """What its directions ask for, to compare."""
     return tuple((sig.dose, sig.times_high, sig.prn) for sig in supply.sigs)
 
 

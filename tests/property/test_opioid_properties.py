@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from app.clinical.directions import as_directed
+from app.clinical.episodes import merged
 from app.clinical.evaluation import LtotStatus, Mme, Uncounted
 from app.clinical.ltot import ltot
-from app.clinical.mme import mme
+from app.clinical.mme import mme, opioid_timeline
 from app.clinical.policy import Policy
 from app.jobs.policies import load_site_terms
 from fhir_mappings.facts import Amount, DrugFact, Facts, Order, Sig, Source
@@ -226,6 +228,15 @@ def test_refills_of_one_order_never_double_the_dose(data: st.DataObject) -> None
     dose = (one.sigs[0].times_high or 0) * 5 * Fraction(3, 2)
     assert max(value or 0 for _, value in whole.timeline) == dose
     assert whole.current in {0, dose}
+
+
+@given(charts())
+def test_directions_of_newer_orders_leave_no_covered_day_without_a_dose(facts: Facts) -> None:
+    laid = opioid_timeline(facts, POLICY, AS_OF)
+    before, after = (
+        merged([(one.first, one.last) for one in timeline.covering]) for timeline in (laid, as_directed(laid))
+    )
+    assert merged([*before, *after]) == after
 
 
 AMOUNT = Amount(Fraction(1), Fraction(1), "unit")

@@ -221,3 +221,46 @@ def test_once_a_day_at_three_times_is_counted_as_three(named: Json) -> None:
     timing = {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"} | named}
     mme = answer(by(dosageInstruction=[{"timing": timing, "doseAndRate": ONE_TABLET}])).mme
     assert number(mme.current) == 45
+
+
+def _tablets(id_: str, written: str, count: float, times: int, days: int = 30) -> Json:
+    timing = {"repeat": {"frequency": times, "period": 1, "periodUnit": "d"}}
+    dose = [{"timing": timing, "doseAndRate": [{"doseQuantity": quantity(count, "tablet")}]}]
+    supply = {
+        "quantity": quantity(count * times * days, "tablet"),
+        "expectedSupplyDuration": quantity(days, "days", "d"),
+    }
+    return request(OXYCODONE_10, id=id_, authoredOn=written, dosageInstruction=dose, dispenseRequest=supply)
+
+
+def test_a_raised_dose_of_the_same_tablets_holds_from_its_first_day() -> None:
+    """Two a day from 1 March, four a day from 8 March: the older order is presumed to have ended."""
+    found = answer(_tablets("old", "2026-03-01", 1, 2), _tablets("new", "2026-03-08", 1, 4))
+    assert (number(found.mme.current), number(found.mme.sig_max)) == (60, 90)
+    assert [one.ref for one in found.mme.contributions] == ["MedicationRequest/new"]
+    assert "stale_order" in found.mme.flags
+    assert dict(found.mme.timeline)[date(2026, 3, 1)] == 30
+    assert dict(found.mme.timeline)[date(2026, 3, 8)] == 60
+
+
+def test_a_raised_dose_covers_the_days_of_both_orders() -> None:
+    alike = answer(_tablets("old", "2026-01-20", 1, 2), _tablets("new", "2026-02-01", 1, 2))
+    raised = answer(_tablets("old", "2026-01-20", 1, 2), _tablets("new", "2026-02-01", 1, 4))
+    assert raised.ltot.covered_days_90 == alike.ltot.covered_days_90 == 52
+
+
+def test_a_lower_dose_collected_early_waits_and_counts_in_the_label_maximum() -> None:
+    mme = answer(_tablets("old", "2026-03-01", 1, 4), _tablets("new", "2026-03-10", 2, 1)).mme
+    assert (number(mme.current), number(mme.sig_max)) == (60, 90)
+    assert "stale_order" in mme.flags
+
+
+def test_other_directions_for_the_same_tablets_on_one_day_are_added() -> None:
+    mme = answer(_tablets("day", "2026-03-01", 1, 2), _tablets("night", "2026-03-01", 2, 1)).mme
+    assert number(mme.current) == 60
+    assert len(mme.contributions) == 2
+
+
+def test_an_early_refill_by_the_same_directions_is_not_added() -> None:
+    mme = answer(_tablets("old", "2026-03-01", 1, 4), _tablets("new", "2026-03-10", 1, 4)).mme
+    assert (number(mme.current), number(mme.sig_max), mme.flags) == (60, 60, ())
