@@ -31,7 +31,7 @@ from fhir_mappings.facts import (
 from fhir_mappings.orders import Context, fill_of, order_of, statement_of
 from fhir_mappings.people import person_of
 from fhir_mappings.problems import problem_of
-from fhir_mappings.references import patients_of
+from fhir_mappings.references import is_about_another, patients_of
 from fhir_mappings.results import answers_of, groups_in, report_of, results_of
 from fhir_mappings.setting import encounter_setting, is_hospital_dispense
 from valuesets import Terms
@@ -212,6 +212,10 @@ def _remarks(outcome: r.OperationOutcome) -> Iterable[Issue]:
 def _read(resource: r.Resource, ref: str, context: Context, patient_id: str, into: _Reading) -> None:
     """Map one resource; what its kind is decides where it goes.  Compared by identity, which is much faster."""
     if type(resource) is r.Observation:
+        if resource.focus and is_about_another(resource, patient_id):
+            text = "it is about another person, such as a newborn, and was not used"
+            into.issues.append(Issue(ref, IssueCode.FOREIGN_PATIENT, text, "focus"))
+            return
         into.results += results_of(resource, ref, context.terms, context.zone, into.groups)
     elif type(resource) is r.MedicationRequest:
         order, issues = order_of(resource, ref, context)

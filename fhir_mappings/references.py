@@ -40,3 +40,10 @@ def patients_of(resource: r.Resource) -> frozenset[str]:
     if type(resource) is r.Appointment:
         links = (part.actor for part in resource.participant)
     return frozenset(ref.partition("/")[2] for link in links if (ref := ref_to(link, "Patient")) is not None)
+
+
+def is_about_another(observation: r.Observation, patient_id: str) -> bool:
+    """Whether what was observed is another person, such as a newborn, although it is filed under the patient."""
+    found = [ref_to(link, kind) for link in observation.focus for kind in ("Patient", "RelatedPerson")]
+    people = {ref for ref in found if ref is not None}
+    return bool(people) and f"Patient/{patient_id}" not in people

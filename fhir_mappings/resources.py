@@ -211,6 +211,7 @@ class Component(Struct, gc=False):
 class Observation(Resource, gc=False):
     code: Concept | None = None
     category: list[Concept] = []
+    focus: list[Reference] = []
     effectiveDateTime: str | None = None
     effectivePeriod: Period | None = None
     effectiveInstant: str | None = None

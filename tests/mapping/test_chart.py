@@ -205,6 +205,22 @@ def test_an_order_whose_drug_is_unknown_makes_its_source_incomplete() -> None:
     assert found.source("Procedure").connected is False
 
 
+@pytest.mark.parametrize(
+    ("focus", "read"),
+    [
+        ("Patient/newborn", 0),
+        ("RelatedPerson/spouse", 0),
+        ("https://ehr.example.org/fhir/Patient/newborn", 0),
+        (f"Patient/{PATIENT}", 1),
+        ("Condition/c1", 1),
+    ],
+)
+def test_what_was_observed_of_another_person_is_not_this_patients(focus: str, read: int) -> None:
+    found = facts(observation("91147-9", focus=[{"reference": focus}], valueInteger=5))
+    assert len(found.results) == read
+    assert [issue.code.value for issue in found.issues] == ["foreign_patient"] * (1 - read)
+
+
 def test_other_kinds_of_resources_are_passed_over() -> None:
     found = facts({"resourceType": "AllergyIntolerance", "id": "a1", "code": {"text": "oxycodone"}})
     assert found == facts()
