@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
-from app.clinical.entries import Entry, VisitEntry, decisions_of, records_of, with_entries
+from app.clinical.entries import Entry, VisitEntry, decisions_of, records_of, with_entries, without
 from app.clinical.evaluate import answer, case_of
 from app.clinical.evaluation import Evaluation
 from app.clinical.gaps import gaps
@@ -55,7 +55,12 @@ class Charted:
         return frozenset(gap.id for gap in after if before.get(gap.id) != (gap.status, gap.text))
 
 
-def own_entries(kept: Iterable[VisitEntry], facts: Facts) -> tuple[Entry, ...]:
-    """The entries that count beside the chart: one the EHR holds by now counts as the EHR has it."""
+def with_visits(facts: Facts, visits: Iterable[VisitEntry]) -> tuple[Facts, tuple[Entry, ...]]:
+    """The chart and the entries that count beside it.
+
+    An entry the EHR holds by now counts as the EHR has it.  What became of one that no longer stands does not count.
+    """
+    known = tuple(visits)
+    facts = without(facts, {one.reference for one in known if one.reference and not one.stands})
     seen = {one.ref for part in (facts.events, facts.results, facts.documents) for one in part}
-    return tuple(one.entry for one in kept if one.reference not in seen)
+    return facts, tuple(one.entry for one in known if one.stands and one.reference not in seen)

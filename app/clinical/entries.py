@@ -139,10 +139,14 @@ def _screen_problem(tool: Tool, scores: tuple[int, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class VisitEntry:
-    """An entry with the resource it became when it was written to the EHR, "" when it did not."""
+    """An entry with the resource it became when it was written to the EHR, "" when it did not.
+
+    stands: not taken back and not replaced.
+    """
 
     entry: Entry
     reference: str = ""
+    stands: bool = True
 
 
 def standing_entries(entries: Iterable[Entry]) -> tuple[Entry, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from app.clinical.entries import VisitEntry, standing_entries
@@ -19,15 +19,20 @@ def standing(kept: Sequence[KeptEntry]) -> tuple[KeptEntry, ...]:
     return tuple(one for one in kept if one.entry.id in ids)
 
 
-def visit_entries(kept: Iterable[KeptEntry]) -> tuple[VisitEntry, ...]:
-    """The entries with what they became at the EHR."""
-    return tuple(VisitEntry(one.entry, one.write_back.reference if one.write_back else "") for one in kept)
+def visit_entries(kept: Sequence[KeptEntry]) -> tuple[VisitEntry, ...]:
+    """The entries with what they became at the EHR; one that no longer stands only when it became anything."""
+    ids = {one.entry.id for one in standing(kept)}
+    found = (
+        VisitEntry(one.entry, one.write_back.reference if one.write_back else "", one.entry.id in ids)
+        for one in kept
+    )
+    return tuple(one for one in found if one.stands or one.reference)
 
 
 def recorded_until(
     store: Store, tenant_id: str, as_of: date, *, actor: str, clock: Callable[[], datetime]
 ) -> Callable[[Sequence[str]], Recorded]:
-    """Gives the standing entries of the patients named that are about a day up to `as_of`.
+    """Gives the entries of the patients named that are about a day up to `as_of`, and those that no longer stand.
 
     The access log says first that they are read.  Raises LT-607 for a tenant that is not there, LT-606.
     """
@@ -41,7 +46,7 @@ def recorded_until(
         )
         AuditLog(store).append(event, clock())
         found = {
-            patient: [one for one in visit_entries(standing(kept)) if one.entry.on <= as_of]
+            patient: [one for one in visit_entries(kept) if one.entry.on <= as_of or not one.stands]
             for patient, kept in Records(store).of_patients(tenant_id, patients).items()
         }
         return {patient: entries for patient, entries in sorted(found.items()) if entries}

@@ -213,7 +213,9 @@ def _record(
         ltot_cannot_tell=found.tally.cannot_tell,
         repeated_resources=found.tally.duplicates,
         set_aside=aside,
-        visit_entries=None if entries is None else sum(map(len, entries.values())),
+        visit_entries=None
+        if entries is None
+        else sum(one.stands for made in entries.values() for one in made),
         outputs={},
     )
 

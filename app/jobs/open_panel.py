@@ -10,8 +10,7 @@ from datetime import datetime
 import msgspec
 
 from app.clinical.as_json import as_json
-from app.clinical.charted import Charted, own_entries
-from app.clinical.entries import without
+from app.clinical.charted import Charted, with_visits
 from app.clinical.evaluation import Evaluation
 from app.clinical.policy import Policy
 from app.ehr.chart import ChartPull, pull_chart
@@ -64,8 +63,8 @@ async def open_panel(service: Service, tenant: Tenant, launch: Launch, cookie: s
     )
     kept = standing(entries)
     over = tuple(one for one in entries if one not in kept and one.write_back and one.write_back.reference)
-    facts = without(facts, {one.write_back.reference for one in over if one.write_back})
-    chart = Charted(facts, policy, service.terms, read_at.date(), own_entries(visit_entries(kept), facts))
+    facts, own = with_visits(facts, visit_entries(entries))
+    chart = Charted(facts, policy, service.terms, read_at.date(), own)
     evaluation = chart.evaluation()
     await in_thread(service.audit.append, _event(tenant, launch, evaluation), service.now())
     return OpenedPanel(evaluation, facts.person, policy, read_at, kept, over, chart.reviewable(evaluation))

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pyarrow as pa
 
-from app.clinical.charted import Charted, own_entries
+from app.clinical.charted import Charted, with_visits
 from app.clinical.evaluation import LtotStatus
 from app.clinical.policy import Policy, parse_policy
 from app.population.census import Census
@@ -89,7 +89,7 @@ def derive(records: Iterable[Row | SetAside], census: Census, wanted: Wanted, to
         opioid = has_opioid(facts, chart)
         if not opioid:
             continue
-        entries = own_entries(wanted.recorded.get(chart.patient, ()), facts)
+        facts, entries = with_visits(facts, wanted.recorded.get(chart.patient, ()))
         evaluation = Charted(facts, tools.policy, tools.terms, tools.as_of, entries).evaluation()
         tables.add(evaluation, facts.person, opioid)
         set_aside += unreadable(facts, chart)

@@ -32,7 +32,7 @@ _DECODER = msgspec.msgpack.Decoder(Kept | SetAside)
 
 
 Recorded = dict[str, list[VisitEntry]]
-"""What was recorded in visits and still stands, by patient, in the order it was made."""
+"""What was recorded in visits, by patient, in the order it was made."""
 
 
 class Wanted(msgspec.Struct):

@@ -96,6 +96,32 @@ def test_an_entry_the_export_holds_by_now_counts_as_the_ehr_has_it(
     assert _run(export, tmp_path / "with", store)["p1"][PDMP] != "met"
 
 
+@pytest.mark.parametrize("kind", [EntryKind.PDMP, EntryKind.WITHDRAWAL])
+def test_what_became_of_an_entry_that_no_longer_stands_does_not_count(
+    store: Store, export: Path, tmp_path: Path, kind: EntryKind
+) -> None:
+    """Replaced on the same day, or taken back: the export still holds what it was written as."""
+    first = _record(store, "p1", Entry(EntryKind.PDMP, date(2026, 6, 20), outcome="expected"))
+    Records(store).note_write_back("north", first, WriteBack(NOW, "Procedure/check"))
+    written = {
+        "resourceType": "Procedure", "id": "check", "status": "completed",
+        "subject": {"reference": "Patient/p1"}, "performedDateTime": "2026-06-20",
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "461621000124108"}]},
+        "outcome": {"text": "expected"},
+    }  # fmt: skip
+    write(export / "Procedure.ndjson", [written])
+    assert _run(export, tmp_path / "before", store)["p1"][PDMP] == "met"
+    if kind is EntryKind.PDMP:
+        _record(store, "p1", Entry(EntryKind.PDMP, date(2026, 6, 20), outcome="unexpected"))
+    else:
+        _record(store, "p1", Entry(kind, date(2026, 6, 21), withdraws=first))
+    after = _run(export, tmp_path / "after", store)["p1"]
+    if kind is EntryKind.PDMP:
+        assert (after[PDMP], after["G02"]) == ("met", "overdue")
+    else:
+        assert after[PDMP] != "met"
+
+
 def test_processes_get_the_entries_too_and_the_run_says_how_many(
     store: Store, export: Path, tmp_path: Path
 ) -> None:
