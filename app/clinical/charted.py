@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -55,12 +55,14 @@ class Charted:
         return frozenset(gap.id for gap in after if before.get(gap.id) != (gap.status, gap.text))
 
 
-def with_visits(facts: Facts, visits: Iterable[VisitEntry]) -> tuple[Facts, tuple[Entry, ...]]:
+def with_visits(
+    facts: Facts, visits: Iterable[VisitEntry], held: Collection[str]
+) -> tuple[Facts, tuple[Entry, ...]]:
     """The chart and the entries that count beside it.
 
-    An entry the EHR holds by now counts as the EHR has it.  What became of one that no longer stands does not count.
+    held: references of the resources read.  An entry among them counts as the EHR has it, which may be as a mistake.
+    What became of one that no longer stands does not count.
     """
     known = tuple(visits)
     facts = without(facts, {one.reference for one in known if one.reference and not one.stands})
-    seen = {one.ref for part in (facts.events, facts.results, facts.documents) for one in part}
-    return facts, tuple(one.entry for one in known if one.stands and one.reference not in seen)
+    return facts, tuple(one.entry for one in known if one.stands and one.reference not in held)

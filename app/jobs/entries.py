@@ -22,10 +22,7 @@ def standing(kept: Sequence[KeptEntry]) -> tuple[KeptEntry, ...]:
 def visit_entries(kept: Sequence[KeptEntry]) -> tuple[VisitEntry, ...]:
     """The entries with what they became at the EHR; one that no longer stands only when it became anything."""
     ids = {one.entry.id for one in standing(kept)}
-    found = (
-        VisitEntry(one.entry, one.write_back.reference if one.write_back else "", one.entry.id in ids)
-        for one in kept
-    )
+    found = (VisitEntry(one.entry, one.reference, one.entry.id in ids) for one in kept)
     return tuple(one for one in found if one.stands or one.reference)
 
 

@@ -17,6 +17,7 @@ from app.ehr.chart import ChartPull, pull_chart
 from app.ehr.client import FhirClient
 from app.errors import LtotError
 from app.jobs.entries import standing, visit_entries
+from app.jobs.held import held_among, removed
 from app.jobs.service import Service, in_thread
 from app.jobs.settle import settled
 from app.jobs.tokens import LaunchTokens
@@ -33,7 +34,8 @@ class OpenedPanel:
     """What the page shows: one evaluation, whose it is, and when (local time) the chart was read.
 
     entries: what was recorded in visits and still stands.  over: what no longer does, although the EHR took it; it
-    does not count.  reviewable: rules whose finding a review changes.
+    does not count.  gone: ids of those of them that the EHR itself removed.  reviewable: rules whose finding a review
+    changes.
     """
 
     evaluation: Evaluation
@@ -42,6 +44,7 @@ class OpenedPanel:
     read_at: datetime
     entries: tuple[KeptEntry, ...]
     over: tuple[KeptEntry, ...]
+    gone: frozenset[str]
     reviewable: frozenset[str]
 
 
@@ -51,7 +54,11 @@ async def open_panel(service: Service, tenant: Tenant, launch: Launch, cookie: s
     Raises LtotError: LT-202 or LT-201 when the patient cannot be read, LT-203 when the EHR no longer accepts
     the launch, LT-606 when the access cannot be recorded; then nothing is shown.
     """
-    pull = await _pull(service, tenant, launch, cookie)
+    client, deadline = (
+        _client(service, tenant, launch, cookie),
+        time.monotonic() + service.settings.panel_budget,
+    )
+    pull = await _pull(service, tenant, launch, client, deadline)
     policy = service.policy_of(tenant)
     read_at = service.now().astimezone(service.settings.time_zone)
     facts = map_chart(
@@ -61,30 +68,41 @@ async def open_panel(service: Service, tenant: Tenant, launch: Launch, cookie: s
     entries = await settled(
         service, launch, await in_thread(service.records.of_patient, tenant.id, launch.patient), pull.raw
     )
-    kept = standing(entries)
-    over = tuple(one for one in entries if one not in kept and one.write_back and one.write_back.reference)
-    facts, own = with_visits(facts, visit_entries(entries))
+    held = held_among(pull.raw, entries)
+    stand = standing(entries)
+    written = [one for one in stand if one.reference and one.reference not in held]
+    gone = await removed(client, written, deadline)
+    kept = tuple(one for one in stand if one.entry.id not in gone)
+    over = tuple(one for one in entries if one not in kept and one.reference)
+    visits = [one for one in visit_entries(entries) if one.entry.id not in gone]
+    facts, own = with_visits(facts, visits, held)
     chart = Charted(facts, policy, service.terms, read_at.date(), own)
     evaluation = chart.evaluation()
     await in_thread(service.audit.append, _event(tenant, launch, evaluation), service.now())
-    return OpenedPanel(evaluation, facts.person, policy, read_at, kept, over, chart.reviewable(evaluation))
+    return OpenedPanel(
+        evaluation, facts.person, policy, read_at, kept, over, gone, chart.reviewable(evaluation)
+    )
 
 
-async def _pull(service: Service, tenant: Tenant, launch: Launch, cookie: str) -> ChartPull:
-    profile = service.profile_of(tenant)
-    client = FhirClient(
+def _client(service: Service, tenant: Tenant, launch: Launch, cookie: str) -> FhirClient:
+    return FhirClient(
         tenant.issuer,
         service.http,
         LaunchTokens(service, tenant, launch, cookie),
-        profile,
+        service.profile_of(tenant),
         client_id=tenant.client_id,
     )
+
+
+async def _pull(
+    service: Service, tenant: Tenant, launch: Launch, client: FhirClient, deadline: float
+) -> ChartPull:
     return await pull_chart(
         client,
         launch.patient,
-        profile=profile,
+        profile=service.profile_of(tenant),
         granted_scopes=launch.scopes,
-        deadline=time.monotonic() + service.settings.panel_budget,
+        deadline=deadline,
         today=service.now().astimezone(service.settings.time_zone).date(),
     )
 

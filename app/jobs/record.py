@@ -75,7 +75,7 @@ async def _withdraw(service: Service, tenant: Tenant, launch: Launch, record_id:
     kept = await standing_entry(service, tenant, launch, record_id)
     if CLINICIAN not in launch.roles and kept.author_hash != launch.user_hash:
         raise LtotError("LT-412")
-    if kept.write_back is not None and kept.write_back.reference:
+    if kept.reference:
         raise LtotError("LT-411", "The entry is in the EHR by now: it is corrected there.")
     today = service.now().astimezone(service.settings.time_zone).date()
     await note(service, launch, "record_withdrawal", "ok")

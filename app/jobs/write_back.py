@@ -73,7 +73,7 @@ async def _write(
             raise
         # Taken back, or replaced by another of the day, while this one waited.
         return
-    if kept.write_back != known.write_back or (kept.write_back is not None and kept.write_back.reference):
+    if kept.write_back != known.write_back or kept.reference:
         return
     at = service.now()
     # An earlier attempt of which nobody knows what came of it may have left the resource there.

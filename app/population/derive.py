@@ -89,7 +89,8 @@ def derive(records: Iterable[Row | SetAside], census: Census, wanted: Wanted, to
         opioid = has_opioid(facts, chart)
         if not opioid:
             continue
-        facts, entries = with_visits(facts, wanted.recorded.get(chart.patient, ()))
+        visits = wanted.recorded.get(chart.patient, ())
+        facts, entries = with_visits(facts, visits, {row.ref for row in chart.rows} if visits else ())
         evaluation = Charted(facts, tools.policy, tools.terms, tools.as_of, entries).evaluation()
         tables.add(evaluation, facts.person, opioid)
         set_aside += unreadable(facts, chart)

@@ -44,6 +44,11 @@ class KeptEntry:
     author_hash: str = field(repr=False)
     write_back: WriteBack | None = None
 
+    @property
+    def reference(self) -> str:
+        """The resource it became at the EHR, "" when it is not known to have become one."""
+        return self.write_back.reference if self.write_back else ""
+
 
 class Records:
     """Appends and reads entries of one patient of one tenant."""

@@ -97,7 +97,7 @@ _WORDS = {
 class Recording:
     """What the user may record here, and what was recorded.
 
-    over: what was replaced or taken back, although the EHR took it.
+    over: what was replaced or taken back, although the EHR took it; gone: ids of those that the EHR itself removed.
     reviewable: rules whose finding a review changes.  any_author: may take back what others recorded.
     asked: key of the item whose form the page is asked to show.
     """
@@ -106,6 +106,7 @@ class Recording:
     reviewable: frozenset[str] = frozenset()
     entries: tuple[KeptEntry, ...] = ()
     over: tuple[KeptEntry, ...] = ()
+    gone: frozenset[str] = frozenset()
     author_hash: str = ""
     any_author: bool = False
     asked: str = ""
@@ -170,8 +171,11 @@ def recorded_rows(recording: Recording, now: datetime) -> tuple[RecordedRow, ...
 
 
 def _row_of_what_is_over(kept: KeptEntry, recording: Recording, now: datetime) -> RecordedRow:
-    reference = kept.write_back.reference if kept.write_back else ""
-    state = f"Replaced or taken back, so it does not count; written to the EHR as {reference}, to be corrected there."
+    if kept.entry.id in recording.gone:
+        state = f"It was {kept.reference} in the EHR, which no longer has it, so it does not count."
+    else:
+        written = f"written to the EHR as {kept.reference}, to be corrected there"
+        state = f"Replaced or taken back, so it does not count; {written}."
     return replace(_row(kept, recording, now), state=state, retry=False, withdraw=False)
 
 

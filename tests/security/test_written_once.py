@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -90,3 +91,38 @@ async def test_what_was_taken_back_in_doubt_does_not_count_when_the_chart_holds_
     assert "unexpected" not in (await gap_of(browser, address, "G02"))["text"]
     page = (await browser.get(f"{address}?whole=1")).text
     assert "Replaced or taken back, so it does not count; written to the EHR as Procedure/" in page
+
+
+@pytest.mark.parametrize("way", ["deleted", "a mistake", "a mistake whose words are hidden"])
+async def test_what_the_ehr_removed_does_not_count_and_its_row_says_so(clinic: World, way: str) -> None:
+    browser, address = await recorded(clinic, {"do": "pdmp:unexpected", "gap": "G02"})
+    site = clinic.sites["north"]
+    (kept,) = clinic.service.records.of_patient("north", clinic.patient())
+    assert "unexpected" in (await gap_of(browser, address, "G02"))["text"]
+    written = site.records.get("Procedure", kept.reference.partition("/")[2])
+    assert written is not None
+    if way == "deleted":
+        site.records.put({**written, "subject": {"reference": "Patient/nobody"}})
+        clinic.network.changes.append(_without(kept.reference))
+    elif way == "a mistake":
+        site.records.put({**written, "status": "entered-in-error"})
+    else:
+        site.records.put({**written, "status": "entered-in-error", "code": {"text": "Error"}})
+    assert "unexpected" not in (await gap_of(browser, address, "G02"))["text"]
+    if way == "deleted":
+        page = (await browser.get(f"{address}?whole=1")).text
+        assert f"It was {kept.reference} in the EHR, which no longer has it, so it does not count." in page
+
+
+async def test_no_answer_about_an_entry_removes_nothing(clinic: World) -> None:
+    browser, address = await recorded(clinic, {"do": "pdmp:unexpected", "gap": "G02"})
+    (kept,) = clinic.service.records.of_patient("north", clinic.patient())
+    clinic.sites["north"].faults.add(Fault("500", resource_type="Procedure"))
+    assert "unexpected" in (await gap_of(browser, address, "G02"))["text"]
+    page = (await browser.get(f"{address}?whole=1")).text
+    assert f"In the EHR as {kept.reference}" in page
+
+
+def _without(reference: str) -> Callable[[httpx2.Request], httpx2.Response | None]:
+    """An EHR that has deleted the resource."""
+    return lambda request: httpx2.Response(410) if request.url.path.endswith(f"/{reference}") else None

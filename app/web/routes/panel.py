@@ -82,6 +82,7 @@ def _view(panel: OpenedPanel, opened: OpenLaunch, asked: str = "") -> PanelView:
             reviewable=panel.reviewable,
             entries=panel.entries,
             over=panel.over,
+            gone=panel.gone,
             author_hash=opened.launch.user_hash,
             any_author=CLINICIAN in opened.launch.roles,
             asked=asked,
