@@ -163,7 +163,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """A dispense: MedicationDispense, or a PDMP row (`outside` True when another organisation prescribed it)."""
+    """A dispense: MedicationDispense, or a PDMP row (`outside` True when another organisation prescribed it).
+
+    taken_home: it says itself that it was handed over for use at home, whatever its order says.
+    """
 
     ref: str
     drug: DrugFact
@@ -177,6 +180,7 @@ class Fill:
     prescriber: str = ""
     pharmacy: str = ""
     outside: bool = False
+    taken_home: bool = False
     ndc: str | None = None
 
 

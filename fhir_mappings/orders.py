@@ -17,7 +17,7 @@ from fhir_mappings.facts import DrugBasis, DrugFact, Fill, Issue, IssueCode, Ord
 from fhir_mappings.purpose import for_opioid_use_disorder
 from fhir_mappings.references import id_of, ref_to, who
 from fhir_mappings.results import text_of
-from fhir_mappings.setting import setting_of
+from fhir_mappings.setting import is_taken_home, setting_of
 from fhir_mappings.units import days_of, number_of, unit_of, value_of
 from valuesets import Terms
 from valuesets.systems import NDC, canonical
@@ -145,6 +145,7 @@ def fill_of(resource: r.MedicationDispense, ref: str, context: Context) -> tuple
         supply_days=_valid_supply(supply),
         sigs=sigs,
         pharmacy=who(resource.location) or next((who(p.actor) for p in resource.performer if p.actor), ""),
+        taken_home=is_taken_home(resource),
         ndc=next(
             (code for system, code in _named(resource, context).codings if canonical(system) == NDC), None
         ),

@@ -58,14 +58,22 @@ def setting_of(resource: r.MedicationRequest, drug: DrugFact, hospital: frozense
     return "inpatient" if in_stay and not _to_be_dispensed(resource.dispenseRequest) else "outpatient"
 
 
+def is_taken_home(resource: r.MedicationDispense) -> bool:
+    """Handed over for home, as it says itself: doses for a ward have no days' supply."""
+    return resource.daysSupply is not None or bool(_codes(resource.category) & _AT_HOME)
+
+
 def is_hospital_dispense(resource: r.MedicationDispense, hospital: frozenset[str]) -> bool:
     """A dose handed to a ward, which is no supply to take home."""
-    codes = {coding.code.lower() for coding in resource.category.coding} if resource.category else set[str]()
-    if codes & _AT_HOME or resource.daysSupply is not None:
+    if is_taken_home(resource):
         return False
-    return "inpatient" in codes or (
+    return "inpatient" in _codes(resource.category) or (
         resource.context is not None and id_of(resource.context.reference) in hospital
     )
+
+
+def _codes(category: r.Concept | None) -> set[str]:
+    return {coding.code.lower() for coding in category.coding} if category else set()
 
 
 def _to_be_dispensed(request: r.DispenseRequest | None) -> bool:

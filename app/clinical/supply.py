@@ -104,7 +104,7 @@ def supplies(facts: Facts, wanted: Callable[[DrugFact], object], as_of: int) -> 
         return []
     if fills:
         not_home = {o.ref for o in facts.orders if o.setting != "outpatient" or o.do_not_perform}
-        fills = _without_repeated_fills(f for f in fills if f.order not in not_home)
+        fills = _without_repeated_fills(f for f in fills if f.taken_home or f.order not in not_home)
     by_ref = {order.ref: order for order in orders}
     links = _links(orders, fills)
     linked = set(links.values())

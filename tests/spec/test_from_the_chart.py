@@ -264,3 +264,23 @@ def test_other_directions_for_the_same_tablets_on_one_day_are_added() -> None:
 def test_an_early_refill_by_the_same_directions_is_not_added() -> None:
     mme = answer(_tablets("old", "2026-03-01", 1, 4), _tablets("new", "2026-03-10", 1, 4)).mme
     assert (number(mme.current), number(mme.sig_max), mme.flags) == (60, 60, ())
+
+
+IN_HOSPITAL = [{"coding": [{"code": "inpatient"}]}]
+
+
+@pytest.mark.parametrize(
+    ("members", "mme"),
+    [({"daysSupply": quantity(30, "days", "d")}, 60), ({"category": {"coding": [{"code": "discharge"}]}}, None),
+     ({}, 0)],
+)  # fmt: skip
+def test_what_an_order_in_hospital_gave_to_take_home_counts(members: Json, mme: float | None) -> None:
+    """Thirty days' supply handed over at discharge is no dose of a ward."""
+    order = by(category=IN_HOSPITAL, dosageInstruction=QID)
+    fill = dispense(
+        whenHandedOver="2026-03-03",
+        quantity=quantity(120, "tablet"),
+        authorizingPrescription=[{"reference": "MedicationRequest/m1"}],
+        **members,
+    )
+    assert number(answer(order, fill).mme.current) == mme
