@@ -130,7 +130,8 @@ class Sig(Struct, frozen=True):
 class Order:
     """A MedicationRequest (or reported medication): intent to give.
 
-    start: first day it can be taken (authored, bounds or validity start); end: explicit last day.
+    start: first day it can be taken, the latest of authored, bounds, validity and written start.
+    end: explicit last day.
     stopped_on: when a status of stopped/cancelled says supply ended early, if known.
     supply_days: recorded days' supply per fill (1-120), None if absent or invalid; refills_allowed as recorded.
     setting: "outpatient" or "inpatient"; reported: home medication as told, not prescribed here.

@@ -55,8 +55,9 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
     supply = days_of(request.expectedSupplyDuration)
     authored = local_date(resource.authoredOn, context.zone)
     validity = request.validityPeriod or r.Period()
-    start = directions.start or local_date(validity.start, context.zone) or directions.text_start or authored
     end, end_basis = _end(directions, last_local_date(validity.end, context.zone))
+    stated = (directions.start, local_date(validity.start, context.zone), directions.text_start, authored)
+    start = _start(stated, end)
     refills = number_of(request.numberOfRepeatsAllowed)
     if drug.classes:
         issues += [
@@ -180,6 +181,15 @@ def _is_reported(resource: r.MedicationRequest) -> bool:
 def _is_layperson(link: r.Reference | None) -> bool:
     """Some EHRs put the prescriber into `reported`; only the patient's own or a relative's word makes a report."""
     return link is not None and bool({"Patient", "RelatedPerson"} & set(link.reference.split("/")))
+
+
+def _start(stated: Sequence[date | None], end: date | None) -> date | None:
+    """The latest stated day: nothing is supplied before it was ordered, or before it may be filled.
+
+    A day after the end is when the past was recorded, not when it began.
+    """
+    days = [day for day in stated if day is not None]
+    return max([day for day in days if end is None or day <= end] or days[:1], default=None)
 
 
 def _end(directions: Directions, validity_end: date | None) -> tuple[date | None, str]:

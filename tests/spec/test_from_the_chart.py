@@ -284,3 +284,26 @@ def test_what_an_order_in_hospital_gave_to_take_home_counts(members: Json, mme: 
         **members,
     )
     assert number(answer(order, fill).mme.current) == mme
+
+
+@pytest.mark.parametrize(
+    ("bounds", "valid", "text", "mme"),
+    [("2019-05-01", None, "", 60), (None, "2025-05-01", "", 60), (None, "2026-03-02", "Do not fill until 4/1/2026", 0),
+     ("2019-05-01", None, "Do not fill until 4/1/2026", 0)],
+)  # fmt: skip
+def test_supply_begins_on_the_latest_day_that_is_stated(
+    bounds: str | None, valid: str | None, text: str, mme: int
+) -> None:
+    """Written on 2 March: a therapy since 2019 does not date its newest prescription back."""
+    period = {"boundsPeriod": {"start": bounds}} if bounds else {}
+    dosage = QID[0] | {"timing": {"repeat": FOUR_TIMES["repeat"] | period}, "text": f"1 tablet QID. {text}"}
+    supply = MONTH | ({"validityPeriod": {"start": valid}} if valid else {})
+    found = answer(by(authoredOn="2026-03-02", dosageInstruction=[dosage], dispenseRequest=supply))
+    assert (number(found.mme.current), found.mme.complete) == (mme, True)
+
+
+def test_what_was_recorded_after_it_ended_stays_in_the_past() -> None:
+    bounds = {"boundsPeriod": {"start": "2025-12-20", "end": "2026-01-18"}}
+    dosage = QID[0] | {"timing": {"repeat": FOUR_TIMES["repeat"] | bounds}}
+    found = answer(by(authoredOn="2026-03-10", dosageInstruction=[dosage], dispenseRequest=MONTH))
+    assert (number(found.mme.current), found.ltot.covered_days_90) == (0, 30)
