@@ -44,7 +44,7 @@ def reported_only(facts: Facts, laid: Timeline, within_days: int, as_of: date) -
     """Opioids the patient is said to take, recently enough, that no prescription or fill here explains.
 
     A home medication often repeats a prescription, sometimes many times: one with the same ingredient as anything
-    prescribed within half a year is left aside, and each ingredient is named once.
+    prescribed within half a year is left aside, and each ingredient is named once.  A cough syrup explains no tablets.
     """
     day = as_of.toordinal()
     told = [order for order in facts.opioid_orders if order.reported and not order.do_not_perform]
@@ -53,11 +53,11 @@ def reported_only(facts: Facts, laid: Timeline, within_days: int, as_of: date) -
     explained = {
         supply.drug.ingredient
         for supply in (*laid.covering, *laid.unknown)
-        if supply.start > day - _EXPLAINS_DAYS or supply.covers(day)
+        if supply.drug.category not in _NEVER and (supply.start > day - _EXPLAINS_DAYS or supply.covers(day))
     }
     found: dict[str, Order] = {}
     for order in sorted(told, key=lambda o: o.ref):
-        begun = order.start or order.authored
+        begun = max(filter(None, (order.start, order.authored)), default=None)
         if (
             order.drug.category not in _NEVER
             and order.status in _TAKEN

@@ -307,3 +307,24 @@ def test_what_was_recorded_after_it_ended_stays_in_the_past() -> None:
     dosage = QID[0] | {"timing": {"repeat": FOUR_TIMES["repeat"] | bounds}}
     found = answer(by(authoredOn="2026-03-10", dosageInstruction=[dosage], dispenseRequest=MONTH))
     assert (number(found.mme.current), found.ltot.covered_days_90) == (0, 30)
+
+
+def reported(name: str, **members: Any) -> Json:
+    link = {"subject": {"reference": f"Patient/{PATIENT}"}}
+    statement = {"resourceType": "MedicationStatement", "id": "s", "status": "active"}
+    return statement | link | {"medicationCodeableConcept": {"text": name}} | members
+
+
+def test_a_cough_syrup_does_not_explain_the_same_opioid_taken_at_home() -> None:
+    syrup = {"text": "hydrocodone-chlorpheniramine ER 10-8 mg/5 mL suspension"}
+    cough = request(None, medicationCodeableConcept=syrup, authoredOn="2025-12-10", dispenseRequest=MONTH)
+    home = reported("hydrocodone-acetaminophen 10-325 mg tablet", dateAsserted="2026-02-01")
+    found = answer(cough, home)
+    assert ([one.reason for one in found.mme.uncounted], found.mme.current) == (["reported_only"], None)
+    assert (found.mme.complete, found.ltot.status) == (False, "cannot_tell")
+
+
+def test_an_opioid_taken_for_years_is_current_when_it_was_told_last_month() -> None:
+    since = {"effectivePeriod": {"start": "2019-05-01"}, "dateAsserted": "2026-02-01"}
+    found = answer(reported("oxycodone 10 mg tablet", **since))
+    assert (found.mme.current, found.mme.complete, found.ltot.status) == (None, False, "cannot_tell")
