@@ -42,6 +42,8 @@ _SHARED = frozenset({"Medication"})
 # FHIR: a reader that does not know a modifier extension must not use the element; none is known here.  Without its
 # first quotation mark, which every member begins with, it is looked for three times faster.
 _MODIFIER = b'modifierExtension"'
+# What the mapping of a drug's order or fill says when nothing can be concluded from it.
+_LOST = frozenset({IssueCode.MEDICATION_MISSING, IssueCode.UNREADABLE})
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -70,9 +72,9 @@ def map_chart(
     """The facts in the given resources (JSON text, one resource each), whatever their order.
 
     Resources of another patient are dropped and named.  Of one resource in several versions the newest counts.
-    A source loses its completeness when a resource of its kind could not be read, names no drug, or belongs to
-    another patient: then the EHR's answer is not about this patient alone, perhaps because two records were merged.
-    Never raises.
+    A source loses its completeness when a resource of its kind could not be read, names no drug, is an opioid with a
+    status that FHIR does not know, or belongs to another patient: then the EHR's answer is not about this patient
+    alone, perhaps because two records were merged.  Never raises.
     """
     reading = _Reading()
     resources = _newest(raw, patient_id, reading)
@@ -243,7 +245,7 @@ def _read(resource: r.Resource, ref: str, context: Context, patient_id: str, int
 def _note(issues: Iterable[Issue], into: _Reading) -> None:
     for issue in issues:
         into.issues.append(issue)
-        if issue.code is IssueCode.MEDICATION_MISSING:
+        if issue.code in _LOST:
             into.lost[issue.ref.partition("/")[0]] += 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from fractions import Fraction
@@ -26,6 +26,39 @@ LONGEST_SUPPLY = 120
 _NO_MEDICATIONS: Mapping[str, r.Medication] = MappingProxyType({})
 _NO_CONDITIONS: Mapping[str, r.Condition] = MappingProxyType({})
 _IN_USE = frozenset({"active", "on-hold", "unknown", ""})
+# The codes FHIR has for MedicationRequest ("ended" from R5 on), MedicationStatement and MedicationDispense.
+_INTENTS = frozenset(
+    {
+        "order",
+        "original-order",
+        "reflex-order",
+        "filler-order",
+        "instance-order",
+        "proposal",
+        "plan",
+        "option",
+    }
+)
+_ORDERED = frozenset(
+    {
+        "active",
+        "on-hold",
+        "cancelled",
+        "completed",
+        "entered-in-error",
+        "stopped",
+        "ended",
+        "draft",
+        "unknown",
+    }
+)
+_REPORTED = frozenset(
+    {"active", "completed", "entered-in-error", "intended", "stopped", "on-hold", "unknown", "not-taken"}
+)
+_DISPENSED = frozenset(
+    {"preparation", "in-progress", "cancelled", "on-hold", "completed", "entered-in-error", "stopped", "declined",
+     "unknown"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +92,10 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
     stated = (directions.start, local_date(validity.start, context.zone), directions.text_start, authored)
     start = _start(stated, end)
     refills = number_of(request.numberOfRepeatsAllowed)
+    status, intent = _code(resource.status) or "unknown", _code(resource.intent) or "order"
     if drug.classes:
         issues += [
+            *_code_issues(drug, ref, status=status in _ORDERED, intent=intent in _INTENTS),
             *_supply_issue(supply, ref),
             *_date_issue(start, ref),
             *_sig_issues(directions, sigs, drug, ref),
@@ -68,8 +103,8 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
     order = Order(
         ref=ref,
         drug=drug,
-        status=resource.status or "unknown",
-        intent=resource.intent or "order",
+        status=status,
+        intent=intent,
         setting=setting_of(resource, drug, context.hospital),
         reported=_is_reported(resource),
         authored=authored,
@@ -103,12 +138,16 @@ def statement_of(resource: r.MedicationStatement, ref: str, context: Context) ->
     end, end_basis = _end(directions, None)
     if end is None and (end := last_local_date(period.end, context.zone)) is not None:
         end_basis = "bounds"
+    status = _code(resource.status) or "unknown"
     if drug.classes:
-        issues += _sig_issues(directions, sigs, drug, ref)
+        issues += [
+            *_code_issues(drug, ref, status=status in _REPORTED),
+            *_sig_issues(directions, sigs, drug, ref),
+        ]
     order = Order(
         ref=ref,
         drug=drug,
-        status=resource.status or "unknown",
+        status=status if status in _REPORTED else "unknown",
         intent="plan",
         reported=True,
         authored=asserted,
@@ -133,12 +172,17 @@ def fill_of(resource: r.MedicationDispense, ref: str, context: Context) -> tuple
         resource.whenPrepared, context.zone
     )
     links = (ref_to(link, "MedicationRequest") for link in resource.authorizingPrescription)
+    status = _code(resource.status) or "unknown"
     if drug.classes:
-        issues += [*_supply_issue(supply, ref), *_date_issue(when, ref)]
+        issues += [
+            *_code_issues(drug, ref, status=status in _DISPENSED),
+            *_supply_issue(supply, ref),
+            *_date_issue(when, ref),
+        ]
     fill = Fill(
         ref=ref,
         drug=drug,
-        status=resource.status or "unknown",
+        status=status,
         when=when,
         order=next((link for link in links if link is not None), None),
         quantity=_positive(value_of(resource.quantity)),
@@ -173,7 +217,7 @@ def _is_reported(resource: r.MedicationRequest) -> bool:
     return (
         resource.reportedBoolean
         or _is_layperson(resource.reportedReference)
-        or resource.intent in {"plan", "proposal"}
+        or _code(resource.intent) in {"plan", "proposal"}
         or "patientspecified" in codes
     )
 
@@ -204,7 +248,8 @@ def _drug(
     resource: Ordered, ref: str, texts: tuple[str, ...], context: Context
 ) -> tuple[DrugFact, list[Issue]]:
     named = _named(resource, context)
-    in_error = resource.status == "entered-in-error"
+    status = _code(resource.status)
+    in_error = status == "entered-in-error"
     if named.masked and not named.codings and in_error:
         issue = Issue(ref, IssueCode.MASKED, "the EHR hides its content because it was entered in error")
         return DrugFact("masked by the EHR", DrugBasis.NONE), [issue]
@@ -212,11 +257,7 @@ def _drug(
     verdict = with_text_search(verdict, named, texts, context.terms)
     drug = verdict.drug
     issues = [Issue(ref, code, f"{drug.name}: {text}") for code, text in verdict.notes]
-    if (
-        drug.basis is DrugBasis.NONE
-        and names_nothing(named)
-        and (not named.texts or resource.status in _IN_USE)
-    ):
+    if drug.basis is DrugBasis.NONE and names_nothing(named) and (not named.texts or status in _IN_USE):
         issues.append(Issue(ref, IssueCode.MEDICATION_MISSING, _why_missing(named)))
     return drug, issues
 
@@ -283,6 +324,21 @@ def _unit(quantity: r.Quantity | None) -> str:
 
 def _valid_supply(days: Fraction | None) -> Fraction | None:
     return days if days is not None and 1 <= days <= LONGEST_SUPPLY else None
+
+
+def _code(text: str) -> str:
+    """FHIR's codes are in lower case, as some EHRs do not write them."""
+    return text.strip().lower()
+
+
+def _code_issues(drug: DrugFact, ref: str, *, status: bool, intent: bool = True) -> Iterable[Issue]:
+    """An opioid whose status or intent is no code of FHIR: whether it counts is not known."""
+    if not drug.is_opioid:
+        return
+    for known, where in ((status, "status"), (intent, "intent")):
+        if not known:
+            text = f"{drug.name}: its {where} is no code that FHIR knows, so nothing is concluded from it"
+            yield Issue(ref, IssueCode.UNREADABLE, text, where)
 
 
 def _supply_issue(days: Fraction | None, ref: str) -> list[Issue]:

@@ -328,3 +328,31 @@ def test_an_opioid_taken_for_years_is_current_when_it_was_told_last_month() -> N
     since = {"effectivePeriod": {"start": "2019-05-01"}, "dateAsserted": "2026-02-01"}
     found = answer(reported("oxycodone 10 mg tablet", **since))
     assert (found.mme.current, found.mme.complete, found.ltot.status) == (None, False, "cannot_tell")
+
+
+@pytest.mark.parametrize("member", [{"status": "Active"}, {"status": "active "}, {"intent": "Order"}])
+def test_codes_are_read_in_any_case(member: Json) -> None:
+    mme = answer(by(dosageInstruction=QID, dispenseRequest=MONTH, **member)).mme
+    assert (number(mme.current), mme.complete) == (60, True)
+
+
+@pytest.mark.parametrize("member", [{"status": "in-progress"}, {"status": "signed"}, {"intent": "directive"}])
+def test_an_opioid_with_a_code_fhir_does_not_know_never_vanishes(member: Json) -> None:
+    found = answer(by(dosageInstruction=QID, dispenseRequest=MONTH, **member))
+    assert (found.mme.current, found.mme.complete, found.ltot.status) == (None, False, "cannot_tell")
+    assert [(one.code.value, one.where) for one in found.issues] == [("unreadable", next(iter(member)))]
+
+
+@pytest.mark.parametrize("member", [{"status": "cancelled"}, {"status": "draft"}, {"intent": "option"}])
+def test_codes_of_fhir_that_supply_nothing_are_no_trouble(member: Json) -> None:
+    found = answer(by(dosageInstruction=QID, dispenseRequest=MONTH, **member))
+    assert (found.mme.current, found.mme.complete, found.issues) == (0, True, ())
+
+
+@pytest.mark.parametrize(
+    "told", [dispense(whenHandedOver="2026-03-03", **MONTH), reported("oxycodone 10 mg tablet")]
+)
+def test_fills_and_reports_with_an_unknown_status_are_named(told: Json) -> None:
+    found = answer(told | {"status": "Done"})
+    assert [one.where for one in found.issues if one.code == "unreadable"] == ["status"]
+    assert (found.mme.current, found.mme.complete, found.ltot.status) == (None, False, "cannot_tell")
