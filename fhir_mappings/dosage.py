@@ -15,7 +15,7 @@ from fhir_mappings.facts import Amount, DrugFact, Sig
 from fhir_mappings.resources import Dosage, DoseAndRate, Quantity, Ratio
 from fhir_mappings.sig_text import SigReading, SigStep, parse_sig
 from fhir_mappings.timing import Times, times_of
-from fhir_mappings.units import amount_of, days_of, value_of
+from fhir_mappings.units import amount_of, days_of, number_of, value_of
 
 # Epic states one dose up to three times; the ordered one comes first, and they are never added.
 _ENTRY_ORDER = {"ordered": 0, "": 1, "calculated": 2, "admin-amount": 3}
@@ -53,21 +53,23 @@ def shown_text(dosages: Sequence[Dosage]) -> str:
     )
 
 
-def directions_of(dosages: Sequence[Dosage], zone: tzinfo) -> Directions:
-    """All dosage instructions of one order, each with its bounds."""
+def directions_of(dosages: Sequence[Dosage], zone: tzinfo, supply: Fraction | None = None) -> Directions:
+    """All dosage instructions of one order, each with its bounds.  supply: recorded days' supply."""
     if not dosages:
         return Directions()
-    sigs: list[Sig] = []
+    parts: list[list[Sig]] = []
     readings: list[SigReading] = []
     differs = False
     for dosage in dosages:
         written = _texts(dosage)
         reading = _reading(tuple(written))
         structured = _structured(dosage, times_of(dosage.timing, zone), written)
-        sigs += _with_text(structured, reading)
+        parts.append(_with_text(structured, reading))
         differs = differs or _differ(structured, reading)
         readings += [reading] if reading is not None else []
-    sigs = _without_touching_bounds(sigs)
+    if len(dosages) > 1:
+        parts = _one_after_the_other(dosages, parts, supply)
+    sigs = _without_touching_bounds([sig for part in parts for sig in part])
     ends = [sig.end for sig in sigs if sig.end is not None]
     return Directions(
         sigs=tuple(sigs),
@@ -78,6 +80,30 @@ def directions_of(dosages: Sequence[Dosage], zone: tzinfo) -> Directions:
         start=min((sig.start for sig in sigs if sig.start is not None), default=None),
         end=max(ends) if sigs and len(ends) == len(sigs) else None,
     )
+
+
+def _one_after_the_other(
+    dosages: Sequence[Dosage], parts: list[list[Sig]], supply: Fraction | None
+) -> list[list[Sig]]:
+    """Instructions numbered by `sequence`, each with its length, follow each other; equal numbers are concurrent.
+
+    Left side by side where dates tell, a length but the last is missing, or all together outlast what was supplied:
+    some EHRs number what is taken in the morning and at night.
+    """
+    steps: dict[Fraction, list[Sig]] = {}
+    for dosage, part in zip(dosages, parts, strict=True):
+        number = number_of(dosage.sequence)
+        if number is None or any(sig.start or sig.end or sig.sequence_day is not None for sig in part):
+            return parts
+        steps.setdefault(number, []).extend(part)
+    placed: list[list[Sig]] = []
+    day = 0
+    for number, step in sorted(steps.items()):
+        placed.append([replace(sig, sequence_day=day) for sig in step])
+        if number < max(steps) and any(sig.duration_days is None for sig in step):
+            return parts
+        day += max(sig.duration_days or 0 for sig in step)
+    return placed if len(placed) > 1 and (supply is None or day <= supply) else parts
 
 
 def _texts(dosage: Dosage) -> list[str]:

@@ -82,10 +82,10 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
     """One prescription or reported medication."""
     texts = texts_of(resource.dosageInstruction)
     drug, issues = _drug(resource, ref, texts, context)
-    directions = _directions(resource.dosageInstruction, drug, context)
-    sigs = with_units(directions.sigs, drug)
     request = resource.dispenseRequest or r.DispenseRequest()
     supply = days_of(request.expectedSupplyDuration)
+    directions = _directions(resource.dosageInstruction, drug, context, supply)
+    sigs = with_units(directions.sigs, drug)
     authored = local_date(resource.authoredOn, context.zone)
     validity = request.validityPeriod or r.Period()
     end, end_basis = _end(directions, last_local_date(validity.end, context.zone))
@@ -165,9 +165,9 @@ def fill_of(resource: r.MedicationDispense, ref: str, context: Context) -> tuple
     """One dispense.  The prescriber is known from its order only."""
     texts = texts_of(resource.dosageInstruction)
     drug, issues = _drug(resource, ref, texts, context)
-    directions = _directions(resource.dosageInstruction, drug, context)
-    sigs = with_units(directions.sigs, drug)
     supply = days_of(resource.daysSupply)
+    directions = _directions(resource.dosageInstruction, drug, context, supply)
+    sigs = with_units(directions.sigs, drug)
     when = local_date(resource.whenHandedOver, context.zone) or local_date(
         resource.whenPrepared, context.zone
     )
@@ -198,9 +198,11 @@ def fill_of(resource: r.MedicationDispense, ref: str, context: Context) -> tuple
     return fill, issues
 
 
-def _directions(dosages: Sequence[r.Dosage], drug: DrugFact, context: Context) -> Directions:
+def _directions(
+    dosages: Sequence[r.Dosage], drug: DrugFact, context: Context, supply: Fraction | None = None
+) -> Directions:
     """Directions of drugs we do not track are not read: most orders of a chart are for such drugs."""
-    return directions_of(dosages, context.zone) if drug.classes else Directions()
+    return directions_of(dosages, context.zone, supply) if drug.classes else Directions()
 
 
 def _for_oud(

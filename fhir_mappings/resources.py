@@ -82,6 +82,7 @@ class Extension(Struct, gc=False):
 
 
 class Dosage(Struct, gc=False):
+    sequence: Raw = NOTHING
     extension: list[Extension] = []
     text: str = ""
     patientInstruction: str = ""

@@ -314,18 +314,25 @@ def _whole_days(days: Fraction) -> int | None:
 
 
 def _course_days(drug: DrugFact, quantity: Fraction | None, unit: str, sigs: Sequence[Sig]) -> int | None:
-    """A written sequence lasts as long as its steps; a last step without a length, as long as the rest of the units."""
-    steps = sorted(sigs, key=lambda sig: sig.sequence_day or 0)
-    if any(sig.sequence_day is None or sig.duration_days is None for sig in steps[:-1]):
+    """A written sequence lasts as long as its steps; a last step without a length, as long as the rest of the units.
+
+    Steps that begin on one day are taken together.
+    """
+    days = max(sig.sequence_day or 0 for sig in sigs)
+    last = [sig for sig in sigs if sig.sequence_day == days]
+    earlier = [sig for sig in sigs if sig.sequence_day != days]
+    if any(sig.sequence_day is None or sig.duration_days is None for sig in earlier):
         return None
-    days = sum(sig.duration_days or 0 for sig in steps)
-    if steps[-1].duration_days is not None:
+    lengths = [sig.duration_days for sig in last if sig.duration_days is not None]
+    if len(lengths) == len(last):
+        days += max(lengths)
         return days if 1 <= days <= LONGEST_BOUNDS else None
-    units = [daily_units(drug, sig, unit) for sig in steps]
-    if quantity is None or any(not one for one in units):
+    units = [one for sig in (*earlier, *last) if (one := daily_units(drug, sig, unit))]
+    if quantity is None or len(units) < len(sigs):
         return None
-    used = sum((one or 0) * (sig.duration_days or 0) for one, sig in zip(units, steps, strict=True))
-    days += int((quantity - used) / (units[-1] or 1)) if quantity > used else 0
+    used = sum(one * (sig.duration_days or 0) for one, sig in zip(units, earlier, strict=False))
+    a_day = sum(units[len(earlier) :])
+    days += int((quantity - used) / a_day) if quantity > used else 0
     return days if 1 <= days <= LONGEST_SUPPLY else None
 
 

@@ -356,3 +356,33 @@ def test_fills_and_reports_with_an_unknown_status_are_named(told: Json) -> None:
     found = answer(told | {"status": "Done"})
     assert [one.where for one in found.issues if one.code == "unreadable"] == ["status"]
     assert (found.mme.current, found.mme.complete, found.ltot.status) == (None, False, "cannot_tell")
+
+
+def step(number: int, tablets: int, days: int | None = None, **members: Any) -> Json:
+    bounds = {} if days is None else {"boundsDuration": quantity(days, "days", "d")}
+    timing = {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"} | bounds}
+    return {
+        "sequence": number,
+        "timing": timing,
+        "doseAndRate": [{"doseQuantity": quantity(tablets, "tablet")}],
+    }
+
+
+TITRATION = (step(2, 2, 14), step(1, 1, 14))
+
+
+@pytest.mark.parametrize(
+    ("steps", "supply", "begun", "mme"),
+    [(TITRATION, {}, "2026-03-08", 30), (TITRATION, {}, "2026-02-25", 60), (TITRATION, {}, "2026-02-10", 0),
+     ((step(1, 1, 14), step(2, 2)), {}, "2026-02-25", 60), ((step(1, 1, 14), step(2, 2)), {}, "2026-02-10", 0),
+     ((step(1, 1, 14), step(1, 1, 14), step(2, 2, 14)), {}, "2026-03-08", 60),
+     ((step(1, 1), step(2, 2)), {}, "2026-03-08", 90),
+     ((step(1, 1, 30), step(2, 2, 30)), {"expectedSupplyDuration": quantity(30, "days", "d")}, "2026-03-08", 42)],
+)  # fmt: skip
+def test_numbered_steps_follow_each_other(
+    steps: tuple[Json, ...], supply: Json, begun: str, mme: int
+) -> None:
+    """Two weeks on one tablet twice a day, then two weeks on two; 84 tablets."""
+    dispensed = {"quantity": quantity(84, "tablet")} | supply
+    found = answer(by(authoredOn=begun, dosageInstruction=list(steps), dispenseRequest=dispensed))
+    assert number(found.mme.current) == mme
