@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from msgspec.structs import replace
+
 from app.clinical.cohort import Therapy, confidence, ways
 from app.clinical.definitions import DEFINITIONS, current_episode, held_between
 from app.clinical.episodes import Coverage, coverage
@@ -17,6 +19,10 @@ from app.clinical.supply import Supply, all_read
 from app.clinical.timeline import Timeline
 from app.clinical.words import day, joined
 from fhir_mappings.facts import Facts, Order
+
+_LEAST_USE = (
+    "Days are counted at the greatest use the directions allow; at the least use the definition would be met."
+)
 
 
 def ltot(
@@ -39,8 +45,10 @@ def ltot(
     whole = all_read(facts)
     reported = reported_only(facts, laid, policy.ltot.window_days, as_of)
     open_question = bool(reported) or not whole
-    answers = {name: _answer(name, found, unknown, policy, open_question) for name in DEFINITIONS}
+    longest = _at_least_use(covering, as_of.toordinal())
+    answers = {name: _answer(name, found, longest, unknown, policy, open_question) for name in DEFINITIONS}
     chosen = answers[policy.ltot.definition]
+    hinges = chosen is None and longest is not None and _holds(policy.ltot.definition, longest, policy)
     status = LtotStatus.CANNOT_TELL if chosen is None else LtotStatus.YES if chosen else LtotStatus.NO
     where = standing(
         found, policy.ltot, holds=chosen, earlier=earlier, decisions=decisions, deceased=facts.person.deceased
@@ -57,6 +65,7 @@ def ltot(
         definitions=answers,
         evidence=(
             *_supply_evidence(found, covering, unknown, policy, first),
+            *([Evidence("least_use", _LEAST_USE)] if hinges else []),
             *([] if whole else [Evidence("orders", "Prescriptions or fills were not read completely.")]),
             *(_reported_evidence(order) for order in reported),
             Evidence("state", _sentence(where)),
@@ -75,15 +84,41 @@ def _sentence(where: Standing) -> str:
 
 
 def _answer(
-    name: str, found: Coverage, unknown: Sequence[Supply], policy: Policy, open_question: bool
+    name: str,
+    found: Coverage,
+    longest: Coverage | None,
+    unknown: Sequence[Supply],
+    policy: Policy,
+    open_question: bool,
 ) -> bool | None:
-    """The definition's answer; a "no" that something unread or undated could turn into a "yes" is None."""
-    definition = DEFINITIONS[name]
-    held = definition.holds(found, policy.ltot)
+    """The definition's answer.
+
+    A "no" that something unread or undated, or a smaller use than the greatest, could turn into a "yes" is None.
+    """
+    held = _holds(name, found, policy)
     if held is not False:
         return held
-    unread = any(found.day - supply.start < definition.reach for supply in unknown)
-    return None if unread or open_question else False
+    unread = any(found.day - supply.start < DEFINITIONS[name].reach for supply in unknown)
+    if unread or open_question:
+        return None
+    return None if longest is not None and _holds(name, longest, policy) is not False else False
+
+
+def _holds(name: str, found: Coverage, policy: Policy) -> bool | None:
+    return DEFINITIONS[name].holds(found, policy.ltot)
+
+
+def _at_least_use(covering: Sequence[Supply], today: int) -> Coverage | None:
+    """The days covered if the least was taken of everything; None where the directions leave no choice."""
+    if all(supply.longest is None for supply in covering):
+        return None
+    return coverage([_stretched(supply) for supply in covering], today)
+
+
+def _stretched(supply: Supply) -> Supply:
+    if supply.longest is None or supply.longest <= supply.last:
+        return supply
+    return replace(supply, last=supply.longest, days=supply.longest - supply.start + 1)
 
 
 def _reported_evidence(order: Order) -> Evidence:

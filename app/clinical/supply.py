@@ -260,6 +260,9 @@ def _of_order(order: Order, as_of: int) -> Supply:
     last = start + (days or 0) - 1
     if bounds is not None:
         last = min(last, bounds)
+    longest = None
+    if days is not None and order.supply_days is None:
+        longest = _longest(drug, quantity, unit, sigs, start, days, until=bounds)
     if order.status in _ENDED:
         # A stopped order supplies nothing today; the day it stopped on is not recorded.
         last = min(last, as_of - 1)
@@ -271,23 +274,29 @@ def _of_order(order: Order, as_of: int) -> Supply:
         for_oud=order.for_oud,
         assumed_refills=refills,
         ends_by=ends_by,
-        longest=None
-        if days is None or order.supply_days is not None
-        else _longest(drug, quantity, unit, sigs, start, days),
+        longest=longest,
         undated=order.start is None,
     )  # fmt: skip
 
 
 def _longest(
-    drug: DrugFact, quantity: Fraction | None, unit: str, sigs: Sequence[Sig], start: int, days: int
+    drug: DrugFact,
+    quantity: Fraction | None,
+    unit: str,
+    sigs: Sequence[Sig],
+    start: int,
+    days: int,
+    *,
+    until: int | None = None,
 ) -> int | None:
-    """How long a supply without recorded days lasts when the least is taken of it."""
+    """The last day of a supply without recorded days when the least is taken of it; `until`: its stated end."""
     if quantity is None or is_patch(drug) or any(sig.sequence_day is not None for sig in sigs):
         return None
     lasting = _quantity_days(drug, quantity, unit, sigs, least=True)
     if lasting is None or lasting <= days:
         return None
-    return start + min(int(lasting), LONGEST_SUPPLY) - 1
+    last = start + min(int(lasting), LONGEST_SUPPLY) - 1
+    return last if until is None else min(last, until)
 
 
 def _days(

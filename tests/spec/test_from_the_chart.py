@@ -386,3 +386,21 @@ def test_numbered_steps_follow_each_other(
     dispensed = {"quantity": quantity(84, "tablet")} | supply
     found = answer(by(authoredOn=begun, dosageInstruction=list(steps), dispenseRequest=dispensed))
     assert number(found.mme.current) == mme
+
+
+def by_range(*days: str) -> list[Json]:
+    text = [{"text": "Take 1-2 tablets every 6-8 hours as needed"}]
+    supply = {"quantity": quantity(120, "tablet")}
+    return [by(id=f"m{day}", authoredOn=day, dosageInstruction=text, dispenseRequest=supply) for day in days]
+
+
+def test_a_no_that_hangs_on_the_greatest_use_cannot_be_told() -> None:
+    """Every 30 days 120 tablets: half the days at eight a day, all of them at three."""
+    months = ("2025-10-10", "2025-11-09", "2025-12-09", "2026-01-08", "2026-02-07", "2026-03-09")
+    found = answer(*by_range(*months)).ltot
+    assert (found.status, found.covered_days_90) == ("cannot_tell", 45)
+    assert any("at the least use the definition would be met" in one.text for one in found.evidence)
+
+
+def test_one_short_supply_by_range_is_no_long_term_therapy() -> None:
+    assert answer(*by_range("2026-01-08")).ltot.status == "no"
