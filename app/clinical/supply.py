@@ -262,7 +262,9 @@ def _of_order(order: Order, as_of: int) -> Supply:
         last = min(last, bounds)
     longest = None
     if days is not None and order.supply_days is None:
-        longest = _longest(drug, quantity, unit, sigs, start, days, until=bounds)
+        longest = _longest(drug, quantity, unit, sigs, start, days)
+        if longest is not None and bounds is not None:
+            longest = min(longest, bounds)
     if order.status in _ENDED:
         # A stopped order supplies nothing today; the day it stopped on is not recorded.
         last = min(last, as_of - 1)
@@ -280,23 +282,15 @@ def _of_order(order: Order, as_of: int) -> Supply:
 
 
 def _longest(
-    drug: DrugFact,
-    quantity: Fraction | None,
-    unit: str,
-    sigs: Sequence[Sig],
-    start: int,
-    days: int,
-    *,
-    until: int | None = None,
+    drug: DrugFact, quantity: Fraction | None, unit: str, sigs: Sequence[Sig], start: int, days: int
 ) -> int | None:
-    """The last day of a supply without recorded days when the least is taken of it; `until`: its stated end."""
+    """The last day of a supply without recorded days when the least is taken of it."""
     if quantity is None or is_patch(drug) or any(sig.sequence_day is not None for sig in sigs):
         return None
     lasting = _quantity_days(drug, quantity, unit, sigs, least=True)
     if lasting is None or lasting <= days:
         return None
-    last = start + min(int(lasting), LONGEST_SUPPLY) - 1
-    return last if until is None else min(last, until)
+    return start + min(int(lasting), LONGEST_SUPPLY) - 1
 
 
 def _days(
