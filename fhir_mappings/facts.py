@@ -134,7 +134,8 @@ class Order:
     end: explicit last day.
     stopped_on: when a status of stopped/cancelled says supply ended early, if known.
     supply_days: recorded days' supply per fill (1-120), None if absent or invalid; refills_allowed as recorded.
-    setting: "outpatient" or "inpatient"; reported: home medication as told, not prescribed here.
+    setting: "outpatient", "inpatient" or "injected" (an opioid at home, by pump or needle).
+    reported: home medication as told, not prescribed here.
     outside: True for rows of other organisations (PDMP).  status_reason: why it was cancelled or not taken, in words.
     """
 

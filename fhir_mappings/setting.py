@@ -17,6 +17,8 @@ _HOSPITAL_WORDS = re.compile(
 )
 _EMERGENCY_WORDS = re.compile(r"\bemergency\b", re.IGNORECASE)
 _AT_HOME = frozenset({"community", "outpatient", "discharge", "patientspecified"})
+# Where "outpatient" is an infusion or procedure room.
+_BY_THE_PATIENT = _AT_HOME - {"outpatient"}
 # Into a vein, an artery or the spine: SNOMED CT, and Oracle's code set 4001.
 _LINE_ROUTES = frozenset(
     {"47625008", "418114005", "255560000", "58100008", "404820008", "72607000", "318170"}
@@ -39,17 +41,18 @@ def encounter_setting(encounter: r.Encounter) -> str:
 
 
 def setting_of(resource: r.MedicationRequest, drug: DrugFact, hospital: frozenset[str]) -> str:
-    """ "inpatient" or "outpatient" for one order.  hospital: ids of encounters that are hospital stays.
+    """ "inpatient", "outpatient" or "injected" for one order.  hospital: ids of encounters that are hospital stays.
 
     The category decides; without one, an order of a hospital stay that nobody is to dispense is inpatient.
     Injected opioids are inpatient, except treatment of opioid use disorder; so is whatever runs through a line.
+    An opioid ordered for home all the same is "injected": a pump, or injections by the patient.
     """
+    words = {coding.code.lower() for concept in resource.category for coding in concept.coding}
+    words |= {concept.text.lower() for concept in resource.category}
     ways = {_way(dosage.route) for dosage in resource.dosageInstruction if dosage.route is not None}
     injected = ways == {"needle"} and drug.is_opioid and drug.category != "oud_treatment"
     if ways == {"line"} or drug.category == "injectable" or injected:
-        return "inpatient"
-    words = {coding.code.lower() for concept in resource.category for coding in concept.coding}
-    words |= {concept.text.lower() for concept in resource.category}
+        return "injected" if drug.is_opioid and words & _BY_THE_PATIENT else "inpatient"
     if words & _AT_HOME:
         return "outpatient"
     if "inpatient" in words:

@@ -16,6 +16,7 @@ from app.clinical.evaluation import Contribution, Mme, Uncounted
 from app.clinical.opioids import (
     for_opioid_use_disorder,
     has_no_factor_by_design,
+    injected_at_home,
     is_opioid,
     reported_only,
 )
@@ -29,6 +30,12 @@ CHART_DAYS = 730
 _MAY_STILL_LAST = (
     "at the greatest use its directions allow its supply has ended; taken less often it still lasts"
 )
+_REPORTED = "reported as taken at home, with no prescription to count from"
+_INJECTED = "by injection or pump, for which there is no MME factor, and not in the sum"
+_NAMED_APART = {
+    "injectable": ("injected", _INJECTED),
+    "antidiarrhoeal": ("antidiarrhoeal", "opium by mouth has no MME factor and is not in the sum"),
+}
 
 
 def opioid_timeline(facts: Facts, policy: Policy, as_of: date) -> Timeline:
@@ -52,11 +59,12 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     today += [(s, _open_ended(counter, s, day)) for s in use.undated if is_counted(s)]
     counted = tuple(part for _, part in today if isinstance(part, Contribution))
     missing = tuple(part for _, part in today if isinstance(part, Uncounted))
-    missing += tuple(_reported(order) for order in reported)
+    missing += tuple(_not_counted(order, "reported_only", _REPORTED) for order in reported)
     outlasting = _may_still_last(laid, day)
     missing += tuple(uncounted(s, "may_still_last", _MAY_STILL_LAST) for s in outlasting if is_counted(s))
     whole = all_read(facts)
-    apart = _apart(use.all)
+    injected = injected_at_home(facts, policy.mme.stale_after_days, as_of)
+    apart = (*_apart(use.all), *(_not_counted(order, "injected", _INJECTED) for order in injected))
     current = _current(counted, missing, apart, whole=whole)
     first = day - policy.ltot.window_days + 1
     steps = stretches(policy, terms, _lasting(laid, use, day), day - CHART_DAYS + 1, day, today)
@@ -165,12 +173,13 @@ def _apart(present: Sequence[Supply]) -> tuple[Uncounted, ...]:
             found.append(
                 uncounted(supply, "oud_treatment", "treats opioid use disorder, kept apart from the sum")
             )
+        elif supply.drug.category in _NAMED_APART:
+            found.append(uncounted(supply, *_NAMED_APART[supply.drug.category]))
     return tuple(found)
 
 
-def _reported(order: Order) -> Uncounted:
-    text = "reported as taken at home, with no prescription to count from"
-    return Uncounted(order.ref, order.drug.ingredient or "opioid", order.drug.name, "reported_only", text)
+def _not_counted(order: Order, reason: str, text: str) -> Uncounted:
+    return Uncounted(order.ref, order.drug.ingredient or "opioid", order.drug.name, reason, text)
 
 
 def _current(

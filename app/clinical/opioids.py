@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from app.clinical.supply import Supply
+from app.clinical.supply import Supply, may_last
 from app.clinical.timeline import Timeline
 from fhir_mappings.facts import DrugFact, Facts, Order
 
@@ -67,3 +67,16 @@ def reported_only(facts: Facts, laid: Timeline, within_days: int, as_of: date) -
         ):
             found.setdefault(order.drug.ingredient or order.drug.name, order)
     return tuple(found.values())
+
+
+def injected_at_home(facts: Facts, within_days: int, as_of: date) -> tuple[Order, ...]:
+    """Opioids ordered for home by pump or needle, recently enough and not said to have ended."""
+    day = as_of.toordinal()
+    return tuple(
+        order
+        for order in facts.opioid_orders
+        if order.setting == "injected"
+        and may_last(order)
+        and (order.start is None or day - within_days < order.start.toordinal() <= day)
+        and (order.end is None or order.end >= as_of)
+    )

@@ -96,7 +96,7 @@ def supplies(facts: Facts, wanted: Callable[[DrugFact], object], as_of: int) -> 
         [
             o
             for o in facts.orders
-            if wanted(o.drug) and (o.start is not None or o.status in _MAY_LAST) and prescribed(o)
+            if wanted(o.drug) and prescribed(o) and (o.start is not None or o.status in _MAY_LAST)
         ]
     )
     fills = [f for f in facts.fills if wanted(f.drug) and f.when is not None and f.status in _COUNTED_FILLS]
@@ -115,13 +115,16 @@ def supplies(facts: Facts, wanted: Callable[[DrugFact], object], as_of: int) -> 
 
 def prescribed(order: Order) -> bool:
     """A prescription that may have supplied something outside hospital."""
-    return (
-        order.status in _COUNTED_STATUS
-        and order.intent in _COUNTED_INTENTS
-        and order.setting == "outpatient"
-        and not order.reported
-        and not order.do_not_perform
-    )
+    return order.setting == "outpatient" and order.status in _COUNTED_STATUS and _is_order(order)
+
+
+def may_last(order: Order) -> bool:
+    """An order that may still be taken today, wherever."""
+    return order.status in _MAY_LAST and _is_order(order)
+
+
+def _is_order(order: Order) -> bool:
+    return order.intent in _COUNTED_INTENTS and not order.reported and not order.do_not_perform
 
 
 def _same_drug(one: DrugFact, other: DrugFact) -> bool:

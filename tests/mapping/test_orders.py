@@ -40,7 +40,8 @@ def category(*words: str) -> list[dict[str, Any]]:
         ({"category": category("inpatient")}, "inpatient"),
         ({"category": [{"text": "Inpatient"}]}, "inpatient"),
         ({"dosageInstruction": [{"route": concept(SNOMED, "47625008", "Intravenous route")}]}, "inpatient"),
-        ({"dosageInstruction": [{"route": {"text": "IV"}}], "category": category("community")}, "inpatient"),
+        ({"dosageInstruction": [{"route": {"text": "IV"}}], "category": category("outpatient")}, "inpatient"),
+        ({"dosageInstruction": [{"route": {"text": "IV"}}], "category": category("community")}, "injected"),
         ({"dosageInstruction": [{"route": concept(SNOMED, "26643006", "Oral route")}]}, "outpatient"),
     ],
 )

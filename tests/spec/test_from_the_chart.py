@@ -404,3 +404,40 @@ def test_a_no_that_hangs_on_the_greatest_use_cannot_be_told() -> None:
 
 def test_one_short_supply_by_range_is_no_long_term_therapy() -> None:
     assert answer(*by_range("2026-01-08")).ltot.status == "no"
+
+
+HOME = {"category": [{"coding": [{"code": "community"}]}]}
+
+
+PUMP = HOME | {"dosageInstruction": [{"text": "8 mg/day by pump"}]}
+NEEDLE = HOME | {"dosageInstruction": [{"route": {"text": "subcutaneous"}}]}
+TINCTURE = {"dosageInstruction": [{"text": "Take 0.6 mL 4 times daily"}], "dispenseRequest": MONTH}
+
+
+@pytest.mark.parametrize(
+    ("name", "members", "reason"),
+    [("morphine PF 25 mg/mL intrathecal pump solution", PUMP, "injected"),
+     ("hydromorphone 2 mg/mL injection", NEEDLE, "injected"),
+     ("opium tincture 10 mg/mL", TINCTURE, "antidiarrhoeal")],
+)  # fmt: skip
+def test_opioids_at_home_without_a_factor_are_named_beside_the_sum(
+    name: str, members: Json, reason: str
+) -> None:
+    other = request(None, id="x", medicationCodeableConcept={"text": name}, **members)
+    tablets = by(dosageInstruction=QID, dispenseRequest=MONTH)
+    alone, both = answer(other).mme, answer(other, tablets).mme
+    assert ([one.reason for one in alone.uncounted], alone.current, alone.complete) == ([reason], None, True)
+    assert ([one.reason for one in both.uncounted], number(both.current), both.complete) == (
+        [reason],
+        60,
+        True,
+    )
+
+
+def test_an_opioid_given_by_vein_in_a_clinic_is_not_taken_home() -> None:
+    members = {
+        "category": [{"text": "Outpatient"}],
+        "dosageInstruction": [{"route": {"text": "intravenous"}}],
+    }
+    given = request(None, medicationCodeableConcept={"text": "fentanyl 50 mcg/mL injection"}, **members)
+    assert answer(given).mme.current == 0
