@@ -98,7 +98,8 @@ def _answer(
     held = _holds(name, found, policy)
     if held is not False:
         return held
-    unread = any(found.day - supply.start < DEFINITIONS[name].reach for supply in unknown)
+    reach = found.day - DEFINITIONS[name].reach
+    unread = any(supply.start > reach or (supply.longest or reach) > reach for supply in unknown)
     if unread or open_question:
         return None
     return None if longest is not None and _holds(name, longest, policy) is not False else False

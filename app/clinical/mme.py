@@ -126,11 +126,13 @@ def _may_still_last(laid: Timeline, day: int) -> tuple[Supply, ...]:
 
 
 def _may_be_current(supply: Supply, day: int, policy: Policy) -> bool:
-    """An active order without a known supply is current while it is young; later it is stale."""
+    """An active order without a known supply is current while it is young or to the end it states, later stale."""
     if supply.status not in {"active", "on-hold", "unknown", ""}:
         return False
     if supply.ends_by is not None and supply.ends_by < day:
         return False
+    if supply.longest is not None:
+        return supply.longest >= day
     return day - supply.start < policy.mme.stale_after_days
 
 

@@ -40,8 +40,8 @@ class Supply(Struct, frozen=True):
     start: first day as written.  days: number of days, None when the chart does not tell.  first, last: the days it
     covers after early refills were laid end to end (equal to start and its end until then).
     recorded_days, quantity: as recorded, never imputed.  assumed_refills: refills counted without a fill.
-    longest: the last day it can last at the least use its directions allow, where its days are worked out from the
-    greatest use.  undated: the order has no date, and is taken to begin on the day asked about.
+    longest: the last day it can last, at the least use its directions allow, where its days are worked out from the
+    greatest use; the end of bounds too long for one supply.  undated: without a date, taken to begin on the day asked.
     """
 
     ref: str
@@ -263,7 +263,7 @@ def _of_order(order: Order, as_of: int) -> Supply:
     last = start + (days or 0) - 1
     if bounds is not None:
         last = min(last, bounds)
-    longest = None
+    longest = bounds if days is None else None
     if days is not None and order.supply_days is None:
         longest = _longest(drug, quantity, unit, sigs, start, days)
         if longest is not None and bounds is not None:

@@ -441,3 +441,11 @@ def test_an_opioid_given_by_vein_in_a_clinic_is_not_taken_home() -> None:
     }
     given = request(None, medicationCodeableConcept={"text": "fentanyl 50 mcg/mL injection"}, **members)
     assert answer(given).mme.current == 0
+
+
+def test_an_active_order_for_years_has_not_ended() -> None:
+    """Bounds of 19 months are not one supply, and they hold today."""
+    bounds = {"boundsPeriod": {"start": "2025-06-01", "end": "2026-12-31"}}
+    dosage = QID[0] | {"timing": {"repeat": FOUR_TIMES["repeat"] | bounds}}
+    found = answer(by(authoredOn="2025-06-01", dosageInstruction=[dosage]))
+    assert (number(found.mme.current), found.ltot.status) == (60, "cannot_tell")
