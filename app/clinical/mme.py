@@ -30,6 +30,8 @@ CHART_DAYS = 730
 _MAY_STILL_LAST = (
     "at the greatest use its directions allow its supply has ended; taken less often it still lasts"
 )
+_COMPLETED = "completed lately; how long what was given lasts is not recorded"
+_USUAL_DAYS = 30
 _REPORTED = "reported as taken at home, with no prescription to count from"
 _INJECTED = "by injection or pump, for which there is no MME factor, and not in the sum"
 _NAMED_APART = {
@@ -61,7 +63,11 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     missing = tuple(part for _, part in today if isinstance(part, Uncounted))
     missing += tuple(_not_counted(order, "reported_only", _REPORTED) for order in reported)
     outlasting = _may_still_last(laid, day)
-    missing += tuple(uncounted(s, "may_still_last", _MAY_STILL_LAST) for s in outlasting if is_counted(s))
+    missing += tuple(
+        uncounted(s, "may_still_last", _MAY_STILL_LAST if s.known else _COMPLETED)
+        for s in outlasting
+        if is_counted(s)
+    )
     whole = all_read(facts)
     injected = injected_at_home(facts, policy.mme.stale_after_days, as_of)
     apart = (*_apart(use.all), *(_not_counted(order, "injected", _INJECTED) for order in injected))
@@ -108,21 +114,27 @@ def _in_use(laid: Timeline, policy: Policy, day: int) -> _Use:
 
 
 def _may_still_last(laid: Timeline, day: int) -> tuple[Supply, ...]:
-    """Active orders without recorded days, over at the greatest use but not at the least, and not refilled since."""
+    """Orders over at the greatest use but not at the least, or completed lately, and not followed by another."""
     everything = (*laid.covering, *laid.unknown)
     return tuple(
         supply
-        for supply in laid.covering
-        if supply.last < day
-        and supply.longest is not None
-        and supply.longest >= day
-        and supply.status in {"active", "unknown", ""}
+        for supply in everything
+        if _may_outlast(supply, day)
         and not any(
             other.start > supply.start
             and (other.drug.ingredient, other.drug.release) == (supply.drug.ingredient, supply.drug.release)
             for other in everything
         )
     )
+
+
+def _may_outlast(supply: Supply, day: int) -> bool:
+    """Without recorded days: an active order at the least use, or one completed within the days of a usual supply."""
+    if supply.known:
+        longest = supply.longest or 0
+        return supply.last < day <= longest and supply.status in {"active", "unknown", ""}
+    ended = supply.ends_by is not None and supply.ends_by < day
+    return supply.status == "completed" and not ended and day - supply.start < _USUAL_DAYS
 
 
 def _may_be_current(supply: Supply, day: int, policy: Policy) -> bool:

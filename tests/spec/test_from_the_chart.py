@@ -449,3 +449,16 @@ def test_an_active_order_for_years_has_not_ended() -> None:
     dosage = QID[0] | {"timing": {"repeat": FOUR_TIMES["repeat"] | bounds}}
     found = answer(by(authoredOn="2025-06-01", dosageInstruction=[dosage]))
     assert (number(found.mme.current), found.ltot.status) == (60, "cannot_tell")
+
+
+@pytest.mark.parametrize(("begun", "mme"), [("2026-02-20", None), ("2026-02-10", 0)])
+def test_a_completed_order_of_unknown_length_may_last_a_month(begun: str, mme: int | None) -> None:
+    found = answer(by(authoredOn=begun, status="completed", dosageInstruction=QID)).mme
+    assert (found.current, found.complete) == (mme, mme == 0)
+
+
+def test_a_completed_order_of_unknown_length_that_was_followed_is_over() -> None:
+    older = by(id="a", authoredOn="2026-03-01", status="completed", dosageInstruction=QID)
+    newer = by(id="b", authoredOn="2026-03-05", dosageInstruction=QID, dispenseRequest=MONTH)
+    found = answer(older, newer).mme
+    assert (number(found.current), found.complete) == (60, True)
