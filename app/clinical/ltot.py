@@ -12,7 +12,7 @@ from app.clinical.definitions import DEFINITIONS, current_episode, held_between
 from app.clinical.episodes import Coverage, coverage
 from app.clinical.evaluation import Evidence, Ltot, LtotStatus
 from app.clinical.mme import opioid_timeline
-from app.clinical.opioids import counts_for_therapy, reported_only
+from app.clinical.opioids import counts_for_therapy, reported_only, undated_fills
 from app.clinical.policy import Policy
 from app.clinical.state import LISTED, Decision, Standing, State, standing
 from app.clinical.supply import Supply, all_read
@@ -44,7 +44,8 @@ def ltot(
     found = coverage(covering, as_of.toordinal())
     whole = all_read(facts)
     reported = reported_only(facts, laid, policy.ltot.window_days, as_of)
-    open_question = bool(reported) or not whole
+    undated = undated_fills(facts, laid, as_of)
+    open_question = bool(reported or undated) or not whole
     longest = _at_least_use(covering, as_of.toordinal())
     answers = {name: _answer(name, found, longest, unknown, policy, open_question) for name in DEFINITIONS}
     chosen = answers[policy.ltot.definition]
@@ -68,6 +69,10 @@ def ltot(
             *([Evidence("least_use", _LEAST_USE)] if hinges else []),
             *([] if whole else [Evidence("orders", "Prescriptions or fills were not read completely.")]),
             *(_reported_evidence(order) for order in reported),
+            *(
+                Evidence("undated", f"{fill.drug.name}: a fill without a date.", (fill.ref,))
+                for fill in undated
+            ),
             Evidence("state", _sentence(where)),
             *ways(facts, Therapy(covering, unknown, chosen), as_of),
         ),

@@ -19,11 +19,12 @@ from app.clinical.opioids import (
     injected_at_home,
     is_opioid,
     reported_only,
+    undated_fills,
 )
 from app.clinical.policy import Policy
 from app.clinical.supply import Supply, all_read, moved, supplies
 from app.clinical.timeline import Timeline, lay_out, still_open
-from fhir_mappings.facts import Facts, Order
+from fhir_mappings.facts import Facts, Fill, Order
 from valuesets import Terms
 
 CHART_DAYS = 730
@@ -33,6 +34,7 @@ _MAY_STILL_LAST = (
 _COMPLETED = "completed lately; how long what was given lasts is not recorded"
 _USUAL_DAYS = 30
 _REPORTED = "reported as taken at home, with no prescription to count from"
+_UNDATED = "a fill without a date or an order; it may be in use"
 _INJECTED = "by injection or pump, for which there is no MME factor, and not in the sum"
 _NAMED_APART = {
     "injectable": ("injected", _INJECTED),
@@ -62,6 +64,7 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     counted = tuple(part for _, part in today if isinstance(part, Contribution))
     missing = tuple(part for _, part in today if isinstance(part, Uncounted))
     missing += tuple(_not_counted(order, "reported_only", _REPORTED) for order in reported)
+    missing += tuple(_not_counted(fill, "undated", _UNDATED) for fill in undated_fills(facts, laid, as_of))
     outlasting = _may_still_last(laid, day)
     missing += tuple(
         uncounted(s, "may_still_last", _MAY_STILL_LAST if s.known else _COMPLETED)
@@ -192,8 +195,8 @@ def _apart(present: Sequence[Supply]) -> tuple[Uncounted, ...]:
     return tuple(found)
 
 
-def _not_counted(order: Order, reason: str, text: str) -> Uncounted:
-    return Uncounted(order.ref, order.drug.ingredient or "opioid", order.drug.name, reason, text)
+def _not_counted(one: Order | Fill, reason: str, text: str) -> Uncounted:
+    return Uncounted(one.ref, one.drug.ingredient or "opioid", one.drug.name, reason, text)
 
 
 def _current(

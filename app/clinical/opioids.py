@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from app.clinical.supply import Supply, may_last
+from app.clinical.supply import COUNTED_FILLS, Supply, may_last
 from app.clinical.timeline import Timeline
-from fhir_mappings.facts import DrugFact, Facts, Order
+from fhir_mappings.facts import DrugFact, Facts, Fill, Order
 
 _NEVER = frozenset({"cough_cold", "injectable", "antidiarrhoeal"})
 _EXPLAINS_DAYS = 180
@@ -50,11 +50,7 @@ def reported_only(facts: Facts, laid: Timeline, within_days: int, as_of: date) -
     told = [order for order in facts.opioid_orders if order.reported and not order.do_not_perform]
     if not told:
         return ()
-    explained = {
-        supply.drug.ingredient
-        for supply in (*laid.covering, *laid.unknown)
-        if supply.drug.category not in _NEVER and (supply.start > day - _EXPLAINS_DAYS or supply.covers(day))
-    }
+    explained = _prescribed_lately(laid, day)
     found: dict[str, Order] = {}
     for order in sorted(told, key=lambda o: o.ref):
         begun = max(filter(None, (order.start, order.authored)), default=None)
@@ -67,6 +63,36 @@ def reported_only(facts: Facts, laid: Timeline, within_days: int, as_of: date) -
         ):
             found.setdefault(order.drug.ingredient or order.drug.name, order)
     return tuple(found.values())
+
+
+def undated_fills(facts: Facts, laid: Timeline, as_of: date) -> tuple[Fill, ...]:
+    """Opioids handed over nobody knows when, whose order is not in the chart and that nothing prescribed explains."""
+    undated = {
+        fill.ref: fill
+        for fill in facts.fills
+        if fill.when is None
+        and fill.drug.is_opioid
+        and fill.drug.category not in _NEVER
+        and fill.status in COUNTED_FILLS
+    }
+    if not undated:
+        return ()
+    explained = _prescribed_lately(laid, as_of.toordinal())
+    orders = {order.ref for order in facts.orders}
+    return tuple(
+        fill
+        for _, fill in sorted(undated.items())
+        if fill.order not in orders and fill.drug.ingredient not in explained
+    )
+
+
+def _prescribed_lately(laid: Timeline, day: int) -> set[str | None]:
+    """The ingredients prescribed within half a year or in supply; cough syrups and injections explain no others."""
+    return {
+        supply.drug.ingredient
+        for supply in (*laid.covering, *laid.unknown)
+        if supply.drug.category not in _NEVER and (supply.start > day - _EXPLAINS_DAYS or supply.covers(day))
+    }
 
 
 def injected_at_home(facts: Facts, within_days: int, as_of: date) -> tuple[Order, ...]:

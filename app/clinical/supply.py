@@ -27,7 +27,7 @@ _COUNTED_INTENTS = frozenset(
     {"order", "original-order", "instance-order", "reflex-order", "filler-order", ""}
 )
 _COUNTED_STATUS = frozenset({"active", "on-hold", "completed", "stopped", "ended", "unknown", ""})
-_COUNTED_FILLS = frozenset({"completed", "in-progress", "unknown", ""})
+COUNTED_FILLS = frozenset({"completed", "in-progress", "unknown", ""})
 _ENDED = frozenset({"stopped", "ended"})
 _ALSO_SUPPLIES = frozenset({"MedicationDispense", "MedicationStatement"})
 _MAY_LAST = frozenset({"active", "on-hold", "unknown", ""})
@@ -99,7 +99,7 @@ def supplies(facts: Facts, wanted: Callable[[DrugFact], object], as_of: int) -> 
             if wanted(o.drug) and prescribed(o) and (o.start is not None or o.status in _MAY_LAST)
         ]
     )
-    fills = [f for f in facts.fills if wanted(f.drug) and f.when is not None and f.status in _COUNTED_FILLS]
+    fills = [f for f in facts.fills if wanted(f.drug) and f.when is not None and f.status in COUNTED_FILLS]
     if not orders and not fills:
         return []
     if fills:

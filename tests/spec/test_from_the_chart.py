@@ -462,3 +462,12 @@ def test_a_completed_order_of_unknown_length_that_was_followed_is_over() -> None
     newer = by(id="b", authoredOn="2026-03-05", dosageInstruction=QID, dispenseRequest=MONTH)
     found = answer(older, newer).mme
     assert (number(found.current), found.complete) == (60, True)
+
+
+def test_a_fill_without_date_and_order_may_be_in_use() -> None:
+    undated = dispense(**MONTH)
+    found = answer(undated)
+    assert ([one.reason for one in found.mme.uncounted], found.mme.current) == (["undated"], None)
+    assert (found.mme.complete, found.ltot.status) == (False, "cannot_tell")
+    known = answer(undated, by(dosageInstruction=QID, dispenseRequest=MONTH)).mme
+    assert (number(known.current), known.complete) == (60, True)
