@@ -114,6 +114,15 @@ _NEGATIVE = re.compile(
 )
 _POSITIVE = re.compile(r"^\s*(?:pos|det|presumptive pos|present\b|>)", re.IGNORECASE)
 _INVALID = re.compile(r"invalid|adulterat|dilut|substitut|unsuitable|reject", re.IGNORECASE)
+# What a laboratory sends instead of a result.
+_NOT_TESTED = re.compile(
+    r"^\s*(?:cancel|tnp\b|qns\b|(?:quantity )?(?:not sufficient|insufficient)"
+    r"|test(?:s|ing)? (?:was |were )?(?:not|cancel)|not (?:performed|done|tested|collected|received)"
+    r"|no (?:specimen|sample)|(?:specimen|sample) (?:was )?not)",
+    re.IGNORECASE,
+)
+# The laboratory compared it with what it was told is prescribed.
+_CONTRADICTS = re.compile(r"\b(?:inconsistent|not consistent|unexpected|discrepan)", re.IGNORECASE)
 _POSITIVE_CODES, _NEGATIVE_CODES = frozenset({"POS", "DET"}), frozenset({"NEG", "ND"})
 
 
@@ -142,8 +151,13 @@ class Analyte(Struct, frozen=True):
 
 
 def is_result(result: Result) -> bool:
-    """A urine drug test result that counts: valid, dated, and no mere cutoff or list of what was tested."""
-    return "udt" in result.elements and result.valid and _NOT_MEASURED.isdisjoint(result.elements)
+    """A urine drug test result that counts: valid, tested, and no mere cutoff or list of what was tested."""
+    return (
+        "udt" in result.elements
+        and result.valid
+        and _NOT_MEASURED.isdisjoint(result.elements)
+        and not _NOT_TESTED.search(result.text)
+    )
 
 
 def analytes(facts: Facts, policy: Policy, as_of: date, stock: Timeline | None = None) -> tuple[Analyte, ...]:
@@ -225,6 +239,9 @@ def _assay_named(display: str) -> Assay | None:
 def _judged(result: Result, when: date, name: str, assay: Assay, drugs: _Drugs) -> Analyte:
     definitive = "method:confirm" in result.elements
     outcome, about = _outcome(result, assay, when, drugs, definitive=definitive)
+    as_expected = outcome in {Outcome.EXPECTED_POSITIVE, Outcome.EXPECTED_NEGATIVE}
+    if as_expected and _CONTRADICTS.search(f"{result.text} {result.interpretation}"):
+        outcome = Outcome.NEEDS_READING
     said = result.text or result.interpretation
     how = "definitive" if definitive else "presumptive"
     why = f" ({joined(about)} in supply)" if about else ""

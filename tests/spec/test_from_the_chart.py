@@ -19,6 +19,7 @@ from tests.mapping.chart import (
     TERMS,
     concept,
     facts,
+    observation,
     quantity,
     request,
 )
@@ -33,7 +34,10 @@ MONTH = {"quantity": quantity(120, "tablet"), "expectedSupplyDuration": quantity
 
 
 def answer(*resources: Json, partial: tuple[str, ...] = ()) -> Evaluation:
-    kinds = ("MedicationRequest", "MedicationDispense", "MedicationStatement", "Condition")
+    kinds = (
+        "MedicationRequest", "MedicationDispense", "MedicationStatement", "Condition", "Procedure", "Observation",
+        "DiagnosticReport", "Communication",
+    )  # fmt: skip
     sources = {kind: Source(kind, complete=kind not in partial) for kind in kinds}
     return evaluate(facts(*resources, sources=sources), Policy(), TERMS, AS_OF)
 
@@ -471,3 +475,47 @@ def test_a_fill_without_date_and_order_may_be_in_use() -> None:
     assert (found.mme.complete, found.ltot.status) == (False, "cannot_tell")
     known = answer(undated, by(dosageInstruction=QID, dispenseRequest=MONTH)).mme
     assert (number(known.current), known.complete) == (60, True)
+
+
+def rule_status(number: str, *resources: Json) -> str:
+    months = by(
+        authoredOn="2025-12-01",
+        dosageInstruction=QID,
+        dispenseRequest=MONTH | {"numberOfRepeatsAllowed": 5},
+    )
+    return next(gap.status.value for gap in answer(months, *resources).gaps if gap.id == number)
+
+
+def oxycodone_in_urine(said: str) -> Json:
+    return observation("10998-3", valueString=said, effectiveDateTime="2026-02-01")
+
+
+@pytest.mark.parametrize(
+    ("said", "counts"),
+    [("Cancelled", False), ("TNP", False), ("test not performed", False), ("No specimen received", False),
+     ("Specimen not received", False), ("Not detected", True), ("Detected", True),
+     ("Presumptive positive; confirmation not performed", True)],
+)  # fmt: skip
+def test_what_was_not_tested_is_no_urine_drug_test(said: str, counts: bool) -> None:
+    assert (rule_status("G03", oxycodone_in_urine(said)) == "met") is counts
+
+
+@pytest.mark.parametrize(
+    ("said", "met"), [("Detected", True), ("Detected (inconsistent)", False), ("Detected - consistent", True)]
+)
+def test_a_result_the_laboratory_calls_inconsistent_is_not_as_expected(said: str, met: bool) -> None:
+    assert (rule_status("G04", oxycodone_in_urine(said)) == "met") is met
+
+
+@pytest.mark.parametrize(
+    ("said", "met"),
+    [("Multiple prescribers found", False), ("abnormal", False), ("Reviewed, inconsistent", False),
+     ("Not consistent with therapy", False), ("Early refills; call pharmacy", False), ("Unexpected", False),
+     ("Appropriate", True), ("as expected", True), ("No concerns", True), ("consistent", True),
+     ("No multiple prescribers", True)],
+)  # fmt: skip
+def test_a_monitoring_report_with_a_concern_is_not_settled(said: str, met: bool) -> None:
+    link = {"subject": {"reference": f"Patient/{PATIENT}"}}
+    check = {"resourceType": "Procedure", "id": "p", "status": "completed", "code": {"text": "PDMP review"}}
+    done = check | link | {"performedDateTime": "2026-03-01", "outcome": {"text": said}}
+    assert (rule_status("G02", done) == "met") is met

@@ -14,7 +14,11 @@ from app.clinical.records import RecordKind
 from app.clinical.words import counted, day
 
 _CHECK = Activity("G01", "pdmp", "PDMP check", CHECKS, ("PDMP",))
-_UNEXPECTED = re.compile(r"\bunexpected|\bconcern|\bdiscrepan", re.IGNORECASE)
+_UNEXPECTED = re.compile(
+    r"(?<!\bno )(?<!\bnot )(?<!\bwithout )\b(?:unexpected|concern|discrepan|inconsisten|abnormal|multiple|overlap"
+    r"|violat|aberran|undisclosed|other prescriber|early (?:re)?fill|not (?:as )?(?:expected|consistent|appropriate))",
+    re.IGNORECASE,
+)
 
 
 def checks(case: Case) -> list[Done]:
