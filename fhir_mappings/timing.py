@@ -48,6 +48,8 @@ _WHEN = {
     ),
     **dict.fromkeys(["AC", "PC", "C"], 3),
 }  # fmt: skip
+# Beside a frequency they say how it is taken: twice a day, with meals.
+_WITH_MEALS = frozenset({"AC", "PC", "C"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _rate(timing: Timing, repeat: Repeat) -> _Rate | None:
 
 def _with_named_times(stated: _Rate, repeat: Repeat) -> _Rate:
     """ "Once a day" at three times of day contradicts itself: up to as often as times are named."""
-    named = len(set(repeat.timeOfDay)) or sum(_WHEN.get(word, 0) for word in set(repeat.when))
+    named = len(set(repeat.timeOfDay)) or sum(_WHEN.get(word, 0) for word in set(repeat.when) - _WITH_MEALS)
     if stated.days > 1 or named <= stated.high:
         return stated
     return _Rate(stated.low, Fraction(named), stated.peak, stated.days)

@@ -519,3 +519,12 @@ def test_a_monitoring_report_with_a_concern_is_not_settled(said: str, met: bool)
     check = {"resourceType": "Procedure", "id": "p", "status": "completed", "code": {"text": "PDMP review"}}
     done = check | link | {"performedDateTime": "2026-03-01", "outcome": {"text": said}}
     assert (rule_status("G02", done) == "met") is met
+
+
+@pytest.mark.parametrize(
+    ("when", "mme"), [(["AC"], 30), (["C"], 30), (["PC", "HS"], 30), (["CM", "CD", "CV"], 45)]
+)
+def test_twice_a_day_with_meals_is_twice(when: list[str], mme: int) -> None:
+    timing = {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d", "when": when}}
+    found = answer(by(dosageInstruction=[{"timing": timing, "doseAndRate": ONE_TABLET}])).mme
+    assert number(found.current) == mme
