@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from app.clinical.supply import COUNTED_FILLS, Supply, may_last
+from app.clinical.supply import COUNTED_FILLS, MAY_LAST, Supply, prescribed
 from app.clinical.timeline import Timeline
 from fhir_mappings.facts import DrugFact, Facts, Fill, Order
 
@@ -101,8 +101,8 @@ def injected_at_home(facts: Facts, within_days: int, as_of: date) -> tuple[Order
     return tuple(
         order
         for order in facts.opioid_orders
-        if order.setting == "injected"
-        and may_last(order)
+        if prescribed(order, "injected")
+        and order.status in MAY_LAST
         and (order.start is None or day - within_days < order.start.toordinal() <= day)
         and (order.end is None or order.end >= as_of)
     )

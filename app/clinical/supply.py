@@ -30,7 +30,7 @@ _COUNTED_STATUS = frozenset({"active", "on-hold", "completed", "stopped", "ended
 COUNTED_FILLS = frozenset({"completed", "in-progress", "unknown", ""})
 _ENDED = frozenset({"stopped", "ended"})
 _ALSO_SUPPLIES = frozenset({"MedicationDispense", "MedicationStatement"})
-_MAY_LAST = frozenset({"active", "on-hold", "unknown", ""})
+MAY_LAST = frozenset({"active", "on-hold", "unknown", ""})
 _REFILLED = frozenset({"active", "unknown", ""})
 
 
@@ -96,7 +96,7 @@ def supplies(facts: Facts, wanted: Callable[[DrugFact], object], as_of: int) -> 
         [
             o
             for o in facts.orders
-            if wanted(o.drug) and prescribed(o) and (o.start is not None or o.status in _MAY_LAST)
+            if wanted(o.drug) and prescribed(o) and (o.start is not None or o.status in MAY_LAST)
         ]
     )
     fills = [f for f in facts.fills if wanted(f.drug) and f.when is not None and f.status in COUNTED_FILLS]
@@ -113,18 +113,15 @@ def supplies(facts: Facts, wanted: Callable[[DrugFact], object], as_of: int) -> 
     return [supply for supply in found if supply.start <= as_of]
 
 
-def prescribed(order: Order) -> bool:
+def prescribed(order: Order, setting: str = "outpatient") -> bool:
     """A prescription that may have supplied something outside hospital."""
-    return order.setting == "outpatient" and order.status in _COUNTED_STATUS and _is_order(order)
-
-
-def may_last(order: Order) -> bool:
-    """An order that may still be taken today, wherever."""
-    return order.status in _MAY_LAST and _is_order(order)
-
-
-def _is_order(order: Order) -> bool:
-    return order.intent in _COUNTED_INTENTS and not order.reported and not order.do_not_perform
+    return (
+        order.setting == setting
+        and order.status in _COUNTED_STATUS
+        and order.intent in _COUNTED_INTENTS
+        and not order.reported
+        and not order.do_not_perform
+    )
 
 
 def _same_drug(one: DrugFact, other: DrugFact) -> bool:
