@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from pathlib import Path
@@ -12,11 +12,14 @@ from app.clinical.evaluate import evaluate
 from app.clinical.evaluation import Evaluation, LtotStatus
 from app.clinical.policy import Policy
 from app.errors import LtotError
+from app.population.apart import require_apart
 from app.population.census import Census, census_of, unread_rows
 from app.population.charts import Collected, charts, collect
+from app.population.deletions import Deletions
 from app.population.exports import together
 from app.population.inputs import InputError, open_path, read
-from app.population.moved import holders_among, left_behind
+from app.population.moved import holders_among, left_behind, number_of
+from app.population.rows import Row, SetAside
 from fhir_mappings.chart import map_chart
 from fhir_mappings.facts import Facts
 from valuesets import Terms
@@ -28,7 +31,7 @@ class FileRun:
 
     collected: Collected
     census: Census
-    deleted: Mapping[str, float]
+    deleted: Deletions
     policy: Policy
     terms: Terms
     as_of: date
@@ -49,19 +52,28 @@ class FileRun:
 
 
 def read_files(paths: Sequence[Path], *, policy: Policy, terms: Terms, as_of: date, zone: tzinfo) -> FileRun:
-    """Read every path; raises LtotError (LT-501 to LT-504) naming the first that is no chart at all."""
+    """Read every path; raises LtotError LT-501 to LT-504 naming the first that is no chart at all, or LT-511."""
     try:
         inputs = together(open_path(path) for path in paths)
         rows = list(read(inputs))
+        require_apart(_claims(rows, inputs.known_servers()))
         left = left_behind(holders_among(rows, inputs.servers()))
-        collected = collect(rows, inputs.deleted, left)
+        deleted = inputs.deletions()
+        collected = collect(rows, deleted, left)
     except InputError as error:
         raise LtotError(error.code, error.detail) from None
     if not collected.rows and not collected.set_aside:
         raise LtotError("LT-504", ", ".join(str(path) for path in paths))
     census = census_of(inputs, collected.lines, collected.set_aside)
     collected.set_aside += unread_rows(inputs)
-    return FileRun(collected, census, inputs.deleted, policy, terms, as_of, zone)
+    return FileRun(collected, census, deleted, policy, terms, as_of, zone)
+
+
+def _claims(rows: Iterable[Row | SetAside], servers: Mapping[str, str]) -> Iterator[tuple[str, list[int]]]:
+    for row in rows if servers else ():
+        if row.file in servers and (row.patient or row.kind == "Medication"):
+            kind, id_ = ("Patient", row.patient) if row.patient else (row.kind, row.id)
+            yield servers[row.file], [number_of(kind, id_ or "")]
 
 
 @dataclass(slots=True)

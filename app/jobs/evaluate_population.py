@@ -98,7 +98,7 @@ def evaluate_population(request: Request) -> RunRecord:
     """Write the run's files into `out` and return its record; rerun after any crash, the result is the same.
 
     Raises LtotError: LT-501, LT-504 for the folder, LT-508 for the engine, LT-509 when nothing can be written,
-    LT-603 and LT-604.
+    LT-511 for exports of two EHRs with the same ids, LT-603 and LT-604.
     """
     started = datetime.now(UTC)
     if not request.folder.is_dir():

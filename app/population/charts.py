@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from app.population.census import Census
-from app.population.exports import EVERY, is_deleted
+from app.population.deletions import Deletions
+from app.population.exports import EVERY
 from app.population.rows import DRUG_KINDS, Row, SetAside, plain_slashes
 from fhir_mappings.facts import Source
 
@@ -52,7 +53,7 @@ class Collected:
 
 
 def collect(
-    rows: Iterable[Row | SetAside], deleted: Mapping[str, float], left: Mapping[str, Collection[str]]
+    rows: Iterable[Row | SetAside], deleted: Deletions, left: Mapping[str, Collection[str]]
 ) -> Collected:
     """Group rows by patient.  Of rows with one kind and id the newest stay, in any order; deleted ones go.
 
@@ -65,7 +66,7 @@ def collect(
             continue
         kinds = found.lines.setdefault(row.file, {})
         kinds[row.kind] = kinds.get(row.kind, 0) + 1
-        if is_deleted(f"{row.kind}/{row.id}", row.patient, row.moment, deleted):
+        if deleted.include(row):
             found.deleted += 1
         elif left and row.patient in left.get(row.ref, ()):
             found.duplicates += 1
@@ -98,7 +99,7 @@ def medications_in(raw: bytes) -> set[str]:
     return {ref.decode() for ref in _MEDICATION_REFERENCE.findall(plain_slashes(raw))}
 
 
-def charts(found: Collected, census: Census, deleted: Mapping[str, float]) -> Iterator[Chart]:
+def charts(found: Collected, census: Census, deleted: Deletions) -> Iterator[Chart]:
     """One chart per patient, ordered by patient id, each with the shared resources it may refer to."""
     owned: dict[str, list[Row]] = {}
     for (patient, _, _), rows in found.rows.items():
@@ -124,11 +125,11 @@ def _needed(rows: Iterable[Row], shared: Mapping[str, list[Row]]) -> list[Row]:
     return [row for id_ in sorted(needed) for row in needed[id_]]
 
 
-def _damaged(found: Collected, deleted: Mapping[str, float]) -> dict[str, dict[str, int]]:
+def _damaged(found: Collected, deleted: Deletions) -> dict[str, dict[str, int]]:
     """By patient and kind, how many resources could not be read and are not intact in a version as new."""
     damaged: dict[str, dict[str, int]] = {}
     for row in found.set_aside:
-        if not row.patient or is_deleted(f"{row.kind}/{row.id}", row.patient, row.moment, deleted):
+        if not row.patient or deleted.include(row):
             continue
         intact = found.rows.get((row.patient, row.kind, row.id))
         if not intact or intact[0].moment < row.moment:

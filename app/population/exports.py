@@ -10,14 +10,15 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from app.population.rows import DRUG_KINDS, SetAside, seconds
+from app.population.deletions import Deletion, Deletions
+from app.population.rows import DRUG_KINDS, SetAside, seconds, server_of
 
 EVERY = "*"
 MANIFESTS = ("export.json", "manifest.json")
@@ -126,13 +127,13 @@ class Export:
 class Inputs:
     """What a folder holds, each file by its name below it: NDJSON, Bundles, and the exports they belong to.
 
-    deleted: resources that exist no more, with the moment of the export that says so.
+    deleted: what exports say of resources that exist no more.
     """
 
     files: dict[str, Path] = field(default_factory=dict[str, Path])
     bundles: dict[str, Path] = field(default_factory=dict[str, Path])
     exports: dict[str, Export] = field(default_factory=dict[str, Export])
-    deleted: dict[str, float] = field(default_factory=dict[str, float])
+    deleted: dict[str, list[Deletion]] = field(default_factory=dict[str, list[Deletion]])
     set_aside: list[SetAside] = field(default_factory=list[SetAside])
 
     def export_of(self, file: str) -> Export:
@@ -150,6 +151,17 @@ class Inputs:
             return self.exports[name]
         own = file.rpartition("/")[0]
         return self.exports.setdefault(f"{own}/" if own else "", Export(f"{own}/" if own else ""))
+
+    def deletions(self) -> Deletions:
+        """What exists no more, for looking it up by row."""
+        files = (*self.files, *self.bundles) if self.deleted else ()
+        homes = {file: (export.name, export.server) for file in files if (export := self.export_of(file))}
+        return Deletions(self.deleted, homes)
+
+    def known_servers(self) -> dict[str, str]:
+        """By file its EHR, where that is known; empty unless there are several EHRs."""
+        known = {file: server for file in self.files if (server := self.export_of(file).server)}
+        return known if len({*known.values()}) > 1 else {}
 
     def servers(self) -> dict[str, str]:
         """By file its EHR, where a resource may be under one patient in one file and under another in the next.
@@ -212,7 +224,7 @@ def _read_manifest(path: Path, name: str) -> Export:
 def _of_state(state: _State, name: str) -> Export:
     export = Export(name, seconds(state.transaction_time or ""), bool(state.config.get("since")))
     export.server, export.crawled = (
-        str(state.config.get("base_url", "")).rstrip("/"),
+        server_of(str(state.config.get("base_url", ""))),
         bool(state.config.get("crawl")),
     )
     # A crawl that could not read the Patient read nothing of that chart.
@@ -242,7 +254,8 @@ def _hides_orders(one: _Unread) -> bool:
 
 def _of_manifest(manifest: _Manifest, name: str) -> Export:
     export = Export(name, seconds(manifest.transactionTime), "_since=" in manifest.request)
-    export.server = _LEVEL.split(manifest.request, maxsplit=1)[0].rstrip("/")
+    base, *asked = _LEVEL.split(manifest.request.replace("%24", "$"), maxsplit=1)
+    export.server = server_of(base) if asked else ""
     for listed in manifest.output:
         export.kinds[_file_name(listed.url)] = listed.type or EVERY
         if listed.count is not None:
@@ -324,7 +337,8 @@ def _deletion(line: bytes, export: Export, found: Inputs) -> None:
     for entry in _DELETIONS.decode(line).entry:
         request = entry.request
         if request is not None and request.method == "DELETE" and (match := _DELETED.search(request.url)):
-            found.deleted[match[1]] = max(export.moment, found.deleted.get(match[1], 0.0))
+            said = Deletion(export.name, export.server, export.moment)
+            found.deleted.setdefault(match[1], []).append(said)
 
 
 def _error(line: bytes, export: Export, found: Inputs) -> None:  # noqa: ARG001 - one shape with _deletion
@@ -351,14 +365,6 @@ def lacking(exports: Iterable[Export]) -> dict[str, str]:
     return found
 
 
-def is_deleted(ref: str, patient: str | None, moment: float, deleted: Mapping[str, float]) -> bool:
-    """Whether an export at or after this moment says that the resource, or its whole patient, is gone."""
-    if not deleted:
-        return False
-    gone = max(deleted.get(ref, -1.0), deleted.get(f"Patient/{patient}", -1.0))
-    return gone >= moment
-
-
 def together(several: Iterable[Inputs]) -> Inputs:
     """Several inputs as one; names that occur twice are told apart by a number in front."""
     parts = list(several)
@@ -370,7 +376,9 @@ def together(several: Iterable[Inputs]) -> Inputs:
         found.files |= {head + name: path for name, path in part.files.items()}
         found.bundles |= {head + name: path for name, path in part.bundles.items()}
         found.exports |= {head + name: _below(head, export) for name, export in part.exports.items()}
-        found.deleted |= {ref: max(when, found.deleted.get(ref, 0.0)) for ref, when in part.deleted.items()}
+        for ref, said in part.deleted.items():
+            renamed = [msgspec.structs.replace(one, export=head + one.export) for one in said]
+            found.deleted.setdefault(ref, []).extend(renamed)
         found.set_aside += [msgspec.structs.replace(row, file=head + row.file) for row in part.set_aside]
     return found
 

@@ -10,6 +10,7 @@ from itertools import count
 import msgspec
 
 from app.clinical.entries import VisitEntry
+from app.population.deletions import Deletions
 from app.population.parts import Part, chosen_lines
 from app.population.rows import Row, SetAside, probe
 from app.population.scan import Index
@@ -38,13 +39,13 @@ Recorded = dict[str, list[VisitEntry]]
 class Wanted(msgspec.Struct):
     """Whom a run evaluates.  patients: who may have an opioid, in order.  shard_size: how many share a shard.
 
-    deleted: resources that exist no more, with the moment of the export that says so.  left: by resource, the
+    deleted: resources that exist no more.  left: by resource, the
     patients it has moved away from.  recorded: what was recorded in their visits.
     """
 
     patients: list[str]
     shard_size: int
-    deleted: dict[str, float]
+    deleted: Deletions
     left: dict[str, list[str]] = {}
     recorded: Recorded = {}
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec.structs import replace
 
+from app.population.apart import require_apart
 from app.population.census import Census, census_of, unread_rows
 from app.population.derive import Tally
 from app.population.engine import Engine, Shards
@@ -71,12 +72,13 @@ def run(
     limits: Limits,
     recorded: Callable[[Sequence[str]], Recorded] = nothing_recorded,
 ) -> Found:
-    """Evaluate everyone in the inputs who has an opioid.
+    """Evaluate everyone in the inputs who has an opioid.  Raises LtotError LT-511.
 
     recorded: asked once, for what was recorded in the visits of the patients who may have one.
     """
     parts = list(_parts(inputs, limits))
     summaries = list(engine.scan(parts))
+    _require_apart(inputs, parts, summaries)
     parts = _numbered(parts, summaries)
     aside = [row for part, one in zip(parts, summaries, strict=True) for row in _numbered_rows(part, one)]
     aside += inputs.set_aside
@@ -86,7 +88,7 @@ def run(
     suspects = sorted(untold.union(*engine.suspects(medications, len(parts))))
     size = max(limits.shard_patients, -(-len(suspects) // MOST_SHARDS))
     left = _left(engine, parts, summaries)
-    wanted = Wanted(suspects, size, inputs.deleted, left, recorded(suspects))
+    wanted = Wanted(suspects, size, inputs.deletions(), left, recorded(suspects))
     _keep(engine, parts, wanted)
     damages: dict[int, list[SetAside]] = {}
     for shard, row in Keeper(wanted).damages([*aside, *unread_rows(inputs)]):
@@ -109,6 +111,15 @@ def run(
     )
 
 
+def _require_apart(inputs: Inputs, parts: Sequence[Part], summaries: Sequence[Summary]) -> None:
+    servers = inputs.known_servers()
+    require_apart(
+        (servers[part.name], array("Q", one.claims))
+        for part, one in zip(parts, summaries, strict=True)
+        if part.name in servers
+    )
+
+
 def _left(engine: Engine, parts: Sequence[Part], summaries: Sequence[Summary]) -> dict[str, list[str]]:
     """The resources that moved to another patient, with those they left."""
     lines = sum(one.lines for part, one in zip(parts, summaries, strict=True) if part.server)
@@ -116,11 +127,11 @@ def _left(engine: Engine, parts: Sequence[Part], summaries: Sequence[Summary]) -
 
 
 def _parts(inputs: Inputs, limits: Limits) -> Iterator[Part]:
-    servers = inputs.servers()
+    servers, known = inputs.servers(), inputs.known_servers()
     for name, path in inputs.files.items():
         moment = inputs.export_of(name).moment
         for part in parts_of(path, name, moment, part_bytes=limits.part_bytes, max_line=limits.max_line):
-            yield replace(part, server=servers.get(name, ""))
+            yield replace(part, server=servers.get(name, ""), claims=name in known)
 
 
 def _numbered(parts: Sequence[Part], summaries: Sequence[Summary]) -> list[Part]:

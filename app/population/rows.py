@@ -21,6 +21,7 @@ _PATIENT_IN_TEXT = re.compile(
 _TYPE_IN_TEXT = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]{1,40})"')
 _ID_IN_TEXT = re.compile(rf'"id"\s*:\s*"({_FHIR_ID})"'.encode())
 _REFERENCE = re.compile(rf"^(?:.*/)?Patient/({_FHIR_ID})(?:/_history/.*)?$|^urn:(?:uuid|oid):({_FHIR_ID})$")
+_USUAL_PORT = re.compile(r":(?:80|443)$")
 _VISIBLE = 65_536
 ABSENT = msgspec.Raw(b"null")
 DRUG_KINDS = frozenset({"MedicationRequest", "MedicationStatement", "MedicationDispense"})
@@ -107,6 +108,15 @@ class SetAside(msgspec.Struct, frozen=True, array_like=True, tag="aside", gc=Fal
     patient: str = ""
     moment: float = 0.0
     rest_lost: bool = False
+
+
+def server_of(address: str) -> str:
+    """A FHIR address without what may be written otherwise: scheme, case of the host, usual port, last slash.
+
+    Empty for a relative one.
+    """
+    host, slash, path = address.partition("://")[2].partition("/")
+    return f"{_USUAL_PORT.sub('', host.lower())}{slash}{path}".rstrip("/")
 
 
 def seconds(instant: str) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from app.population.drugs import Drugs, Verdict, may_be_opioid
-from app.population.moved import UNNAMED, resource_number
+from app.population.moved import UNNAMED, number_of, resource_number
 from app.population.parts import BYTE_ORDER_MARK, Block, Damage, Part, blocks_of, damaged
 from app.population.rows import (
     DRUG_KINDS,
@@ -39,6 +39,7 @@ class Summary(msgspec.Struct):
 
     medications: verdicts by Medication id, and the Medications one is made of.  people: a number for each Patient
     (8 bytes, the same for the same id), to count them once.  digest: SHA-256 of the bytes.
+    claims: numbers of the patients and Medications it names, where they are compared.
     """
 
     lines: int
@@ -47,6 +48,7 @@ class Summary(msgspec.Struct):
     medications: dict[str, tuple[Verdict, list[str]]]
     people: bytes
     digest: bytes
+    claims: bytes = b""
 
 
 class Index(msgspec.Struct):
@@ -115,7 +117,13 @@ class _Scan:
             sizes.extend(block.sizes)
         self._suspect_damaged()
         summary = Summary(
-            len(owners), self.kinds, self.set_aside, self.medications, bytes(self.people), sha.digest()
+            len(owners),
+            self.kinds,
+            self.set_aside,
+            self.medications,
+            bytes(self.people),
+            sha.digest(),
+            self._claims(),
         )
         index = Index(
             list(self.numbers),
@@ -234,6 +242,13 @@ class _Scan:
         aside = set_aside(raw, self.part.name, number, reason)
         self.set_aside.append(msgspec.structs.replace(aside, moment=self.part.moment))
         return NOBODY
+
+    def _claims(self) -> bytes:
+        if not self.part.claims:
+            return b""
+        people = (number_of("Patient", owner) for owner in self.numbers if owner)
+        drugs = (number_of("Medication", id_) for id_ in self.shared)
+        return array("Q", [*people, *drugs]).tobytes()
 
     def _suspect_damaged(self) -> None:
         """A drug line that cannot be read may have been an opioid's."""
