@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from app.population.exports import EVERY, Inputs, lacking
+from app.population.exports import EVERY, Inputs, holes, lacking
 from app.population.rows import SetAside
 
 
@@ -43,6 +43,8 @@ def census_of(
     of_file = {file: inputs.export_of(file) for file in sorted({*lines, *inputs.files, *inputs.bundles})}
     exports = list(inputs.exports.values())
     lost = lacking(exports)
+    for why in holes(exports):
+        lost.setdefault(EVERY, why)
     kinds = {export.name: {*export.kinds.values(), *export.lacking} - {EVERY} for export in exports}
     for file, seen in lines.items():
         kinds[of_file[file].name].update(seen)
@@ -63,6 +65,6 @@ def census_of(
     return Census(
         {name: sorted(found) for name, found in kinds.items()},
         lost,
-        [export.name for export in exports if export.changes_only],
+        [export.name for export in exports if export.since is not None],
         {file: export.name for file, export in of_file.items()},
     )

@@ -12,8 +12,9 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
@@ -106,12 +107,13 @@ class Export:
     kinds: what it lists, by file name.  expected: how many lines its manifest counts, by kind.  lacking: kinds
     it could not deliver (EVERY for all), with the reason.  unread: single kinds of single patients.  untold: patients
     of whom it cannot be told whether they have an opioid.  server: the EHR's address as far as it is known.
-    crawled: taken patient by patient, over some time.
+    crawled: taken patient by patient, over some time.  since: where it holds only what changed, from which moment
+    on; infinite where that cannot be read.
     """
 
     name: str
     moment: float = 0.0
-    changes_only: bool = False
+    since: float | None = None
     kinds: dict[str, str] = field(default_factory=dict[str, str])
     expected: dict[str, int] = field(default_factory=dict[str, int])
     lacking: dict[str, str] = field(default_factory=dict[str, str])
@@ -222,7 +224,7 @@ def _read_manifest(path: Path, name: str) -> Export:
 
 
 def _of_state(state: _State, name: str) -> Export:
-    export = Export(name, seconds(state.transaction_time or ""), bool(state.config.get("since")))
+    export = Export(name, seconds(state.transaction_time or ""), _since(str(state.config.get("since") or "")))
     export.server, export.crawled = (
         server_of(str(state.config.get("base_url", ""))),
         bool(state.config.get("crawl")),
@@ -247,13 +249,18 @@ def _of_state(state: _State, name: str) -> Export:
     return export
 
 
+def _since(instant: str) -> float | None:
+    return (seconds(instant) or inf) if instant else None
+
+
 def _hides_orders(one: _Unread) -> bool:
     """Whether an opioid may be in what was not read.  An EHR that offers no dispenses hides no order."""
     return one.kind in {"Patient", "MedicationRequest"} or (one.offered and one.kind in DRUG_KINDS)
 
 
 def _of_manifest(manifest: _Manifest, name: str) -> Export:
-    export = Export(name, seconds(manifest.transactionTime), "_since=" in manifest.request)
+    asked_since = parse_qs(urlsplit(manifest.request).query).get("_since", [""])[0].replace(" ", "+")
+    export = Export(name, seconds(manifest.transactionTime), _since(asked_since))
     base, *asked = _LEVEL.split(manifest.request.replace("%24", "$"), maxsplit=1)
     export.server = server_of(base) if asked else ""
     for listed in manifest.output:
@@ -363,6 +370,21 @@ def lacking(exports: Iterable[Export]) -> dict[str, str]:
         for kind, why in export.lacking.items():
             found.setdefault(kind, why)
     return found
+
+
+def holes(exports: Iterable[Export]) -> Iterator[str]:
+    """What is wrong with exports of changes that do not follow, without a gap, on a whole export of their EHR."""
+    taken = sorted(exports, key=lambda one: (one.moment, one.name))
+    whole = [one for one in taken if one.since is None]
+    for export in taken:
+        if export.since is None:
+            continue
+        servers = {export.server, ""} if export.server else {one.server for one in whole}
+        if max((one.moment for one in whole if one.server in servers), default=0.0) >= export.since:
+            whole.append(export)
+        else:
+            name = export.name or "the export"
+            yield f"{name} holds only changes, and the export they follow on is not here"
 
 
 def together(several: Iterable[Inputs]) -> Inputs:

@@ -179,7 +179,7 @@ def test_changes_alone_never_prove_absence(tmp_path: Path) -> None:
     (tmp_path / "in/manifest.json").write_text(json.dumps(said))
     write(tmp_path / "in/MedicationRequest.ndjson", [_tablets(120)])
     assert evaluate(tmp_path / "in", tmp_path / "out").source("p1", "MedicationRequest")["complete"] is False
-    manifest(tmp_path / "in/full", "2026-04-01T00:00:00Z", output=OUTPUT)
+    manifest(tmp_path / "in/full", "2026-05-01T00:00:00Z", output=OUTPUT)
     write(tmp_path / "in/full/MedicationRequest.ndjson", [_tablets(60, "m0")])
     assert evaluate(tmp_path / "in", tmp_path / "out").source("p1", "MedicationRequest")["complete"] is True
 
@@ -236,3 +236,33 @@ def test_a_kind_that_the_ehr_offers_nobody_makes_nobody_listed_unless_it_is_orde
     assert evaluate(_crawled(tmp_path / "a", *absent), tmp_path / "out").rows == {}
     absent = [{"patient": one, "kind": "MedicationRequest", "offered": False} for one in ("p1", "p2")]
     assert set(evaluate(_crawled(tmp_path / "b", *absent), tmp_path / "out").rows) == {"p1", "p2"}
+
+
+FULL = "2026-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("chain", "status"),
+    [
+        ([(FULL, ""), ("2026-06-01T00:00:00Z", FULL)], "complete"),
+        ([(FULL, ""), ("2026-06-01T00:00:00Z", "2026-05-01T00:00:00Z")], "incomplete"),
+        ([(FULL, ""), ("2026-05-01T00:00:00Z", FULL), (JUNE, "2026-05-01T00:00:00%2B00:00")], "complete"),
+        ([(FULL, ""), ("2026-05-01T00:00:00Z", "2026-02-01"), ("2026-06-01T00:00:00Z", "2026-05-01")], "incomplete"),
+        ([(FULL, ""), ("2026-06-01T00:00:00Z", "last month")], "incomplete"),
+        ([("2026-06-01T00:00:00Z", FULL)], "incomplete"),
+    ],
+    ids=["it follows on", "a hole", "a chain", "a chain with a hole", "since when is not known", "changes alone"],
+)  # fmt: skip
+def test_exports_of_changes_must_follow_on_a_whole_one_without_a_hole(
+    chain: list[tuple[str, str]], status: str, tmp_path: Path
+) -> None:
+    for number, (moment, since) in enumerate(chain):
+        folder = tmp_path / f"in/{9 - number}"
+        manifest(folder, moment, output=OUTPUT)
+        said = json.loads((folder / "manifest.json").read_text())
+        request = f"https://ehr.example.org/$export{'?_since=' + since if since else ''}"
+        (folder / "manifest.json").write_text(json.dumps({**said, "request": request}))
+        write(folder / "MedicationRequest.ndjson", [order(f"m{number}", "p1")])
+    record = evaluate(tmp_path / "in", tmp_path / "out").record
+    assert record.status == status
+    assert status == "complete" or "holds only changes" in record.reasons[0]
