@@ -7,8 +7,10 @@ export without a single Procedure says nothing about procedures.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import msgspec
 
 from app.population.census import Census
 from app.population.deletions import Deletions
@@ -24,7 +26,8 @@ _MEDICATION_REFERENCE = re.compile(rb'"(?:(?:[^"\s]*/)?Medication/|urn:(?:uuid|o
 class Chart:
     """One patient's resources as text, ready for mapping.
 
-    rows: where each comes from.  damaged: kinds of which some could not be read (EVERY: the kind is not known).
+    rows: where each comes from.  damaged: kinds of which some could not be read, or came in several versions of
+    which none is the newest (EVERY: the kind is not known).
     """
 
     patient: str
@@ -72,8 +75,7 @@ def collect(
             found.duplicates += 1
         elif row.patient is not None:
             found.files_of_patient.setdefault(row.patient, set()).add(row.file)
-            key = (row.patient, row.kind, row.id or f"{row.file}:{row.line}")
-            found.duplicates += _put(row, found.rows.setdefault(key, []))
+            found.duplicates += _put(row, found.rows.setdefault(_key(row), []))
         elif row.kind in SHARED_KINDS and row.id:
             found.duplicates += _put(row, found.shared.setdefault(row.id, []))
         else:
@@ -105,14 +107,31 @@ def charts(found: Collected, census: Census, deleted: Deletions) -> Iterator[Cha
     for (patient, _, _), rows in found.rows.items():
         owned.setdefault(patient, []).extend(rows)
     damaged = _damaged(found, deleted)
+    disputed = {id_ for id_, rows in found.shared.items() if _differ(rows)}
     for patient in sorted(owned.keys() | damaged.keys()):
         rows = owned.get(patient, [])
         exports = {census.export_of[file] for file in found.files_of_patient.get(patient, ())}
-        sources = _sources(rows, exports, damaged.get(patient, {}), census)
         shared = _needed(rows, found.shared)
+        several = {
+            row.kind for row in rows if row.kind in DRUG_KINDS and _differ(found.rows.get(_key(row), ()))
+        }
+        if disputed and any(row.id in disputed for row in shared):
+            several.add("MedicationRequest")
+        sources = _sources(rows, exports, damaged.get(patient, {}), several, census)
         together = (*rows, *shared)
-        damage = frozenset(damaged.get(patient, ()))
+        damage = frozenset(damaged.get(patient, ())) | several
         yield Chart(patient, tuple(row.raw for row in together), sources, together, damage)
+
+
+def _key(row: Row) -> tuple[str, str, str]:
+    return row.patient or "", row.kind, row.id or f"{row.file}:{row.line}"
+
+
+def _differ(versions: Sequence[Row]) -> bool:
+    """Whether equally new versions of one resource say different things."""
+    return len(versions) > 1 and any(
+        msgspec.json.decode(one.raw) != msgspec.json.decode(versions[0].raw) for one in versions[1:]
+    )
 
 
 def _needed(rows: Iterable[Row], shared: Mapping[str, list[Row]]) -> list[Row]:
@@ -139,13 +158,15 @@ def _damaged(found: Collected, deleted: Deletions) -> dict[str, dict[str, int]]:
 
 
 def _sources(
-    rows: list[Row], exports: set[str], damaged: dict[str, int], census: Census
+    rows: list[Row], exports: set[str], damaged: dict[str, int], several: set[str], census: Census
 ) -> dict[str, Source]:
     kinds = {kind for export in exports for kind in census.kinds.get(export, ())}
     read: dict[str, int] = dict.fromkeys(kinds, 0)
     for row in rows:
         read[row.kind] = read.get(row.kind, 0) + 1
     problems = {kind: f"{count} could not be read" for kind, count in damaged.items()}
+    for kind in several:
+        problems.setdefault(kind, "some came in several versions, and it cannot be told which is the newest")
     if exports and exports <= set(census.changes_only):
         problems.setdefault(EVERY, "only changes since an earlier export are here")
     for kind, why in census.lacking.items():

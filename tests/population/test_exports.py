@@ -13,6 +13,7 @@ from app.jobs.policies import load_policy, load_site_terms
 from tests.population.conftest import (
     DAY,
     LISINOPRIL,
+    OXYCODONE,
     Line,
     condition,
     evaluate,
@@ -266,3 +267,30 @@ def test_exports_of_changes_must_follow_on_a_whole_one_without_a_hole(
     record = evaluate(tmp_path / "in", tmp_path / "out").record
     assert record.status == status
     assert status == "complete" or "holds only changes" in record.reasons[0]
+
+
+def _by_reference(id_: str, patient: str, drug: str) -> dict[str, object]:
+    more = {"medicationReference": {"reference": f"Medication/{drug}", "display": "Home supply 7"}}
+    return {
+        name: value
+        for name, value in order(id_, patient, **more).items()
+        if name != "medicationCodeableConcept"
+    }
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_equally_new_texts_neither_hides_an_opioid(turned: bool, tmp_path: Path) -> None:
+    drugs = [{"resourceType": "Medication", "id": "d", "code": code} for code in (OXYCODONE, LISINOPRIL)]
+    pairs = [
+        *[order("m1", "p1"), order("m1", "p1", LISINOPRIL)],
+        *[order("m3", "p3", LISINOPRIL), order("m3", "p3", LISINOPRIL, status="stopped")],
+        *[_by_reference("m2", "p2", "d"), *drugs],
+        *[dict(reversed(order("m4", "p4").items())), order("m4", "p4")],
+    ]
+    write(tmp_path / "in/x.ndjson", pairs[::-1] if turned else pairs)
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert set(run.rows) == {"p1", "p2", "p4"}
+    assert run.rows["p1"]["opioid"] == "cannot_tell" or run.rows["p1"]["ltot"] != "no"
+    for patient in ("p1", "p2"):
+        assert run.source(patient, "MedicationRequest")["complete"] is False
+    assert run.source("p4", "MedicationRequest")["complete"] is True
