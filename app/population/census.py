@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from app.population.exports import EVERY, Inputs, holes, lacking
+from app.population.exports import EVERY, Inputs, holes, lacking, unordered
 from app.population.rows import SetAside
 
 
@@ -43,7 +43,7 @@ def census_of(
     of_file = {file: inputs.export_of(file) for file in sorted({*lines, *inputs.files, *inputs.bundles})}
     exports = list(inputs.exports.values())
     lost = lacking(exports)
-    for why in holes(exports):
+    for why in sorted([*holes(exports), *unordered(inputs)]):
         lost.setdefault(EVERY, why)
     kinds = {export.name: {*export.kinds.values(), *export.lacking} - {EVERY} for export in exports}
     for file, seen in lines.items():

@@ -15,7 +15,7 @@ import msgspec
 from app.population.census import Census
 from app.population.deletions import Deletions
 from app.population.exports import EVERY
-from app.population.rows import DRUG_KINDS, Row, SetAside, plain_slashes
+from app.population.rows import DRUG_KINDS, Row, SetAside, newest, plain_slashes
 from fhir_mappings.facts import Source
 
 SHARED_KINDS = frozenset({"Medication"})
@@ -80,18 +80,27 @@ def collect(
             found.duplicates += _put(row, found.shared.setdefault(row.id, []))
         else:
             found.ownerless += 1
+    found.rows = {key: _newest(versions) for key, versions in found.rows.items()}
+    found.shared = {id_: _newest(versions) for id_, versions in found.shared.items()}
     return found
 
 
-def _put(row: Row, newest: list[Row]) -> bool:
-    """Keep a row among the newest of its resource; whether another row of it was known."""
-    if not newest or row.newness > newest[0].newness:
-        known = bool(newest)
-        newest[:] = [row]
-        return known
-    if row.newness == newest[0].newness and all(row.raw != other.raw for other in newest):
-        newest.append(row)
-    return True
+def _put(row: Row, versions: list[Row]) -> bool:
+    """Keep a row among the versions of its resource; whether another one was known."""
+    versions.append(row)
+    return len(versions) > 1
+
+
+def _newest(versions: list[Row]) -> list[Row]:
+    """The newest of a resource's versions, each text once, in the order they came."""
+    if len(versions) == 1:
+        return versions
+    last = newest(row.newness for row in versions)
+    texts: dict[bytes, Row] = {}
+    for row in versions:
+        if row.newness in last:
+            texts.setdefault(row.raw, row)
+    return list(texts.values())
 
 
 def medications_in(raw: bytes) -> set[str]:
@@ -150,8 +159,8 @@ def _damaged(found: Collected, deleted: Deletions) -> dict[str, dict[str, int]]:
     for row in found.set_aside:
         if not row.patient or deleted.include(row):
             continue
-        intact = found.rows.get((row.patient, row.kind, row.id))
-        if not intact or intact[0].moment < row.moment:
+        intact = found.rows.get((row.patient, row.kind, row.id), ())
+        if not any(one.moment >= row.moment and (row.moment or not one.moment) for one in intact):
             counts = damaged.setdefault(row.patient, {})
             counts[row.kind or EVERY] = counts.get(row.kind or EVERY, 0) + 1
     return damaged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from app.population.rows import Row, SetAside
+from app.population.rows import Row, SetAside, seconds
 
 
 class Deletion(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -37,4 +37,7 @@ class Deletions(msgspec.Struct):
             return True
         if said.server and server and said.server != server:
             return False
-        return said.moment >= row.moment
+        if said.moment and row.moment:
+            return said.moment >= row.moment
+        # Of an export of unknown time only what was last changed before the other's deletions were listed is gone.
+        return isinstance(row, Row) and 0 < seconds(row.version[0]) <= said.moment

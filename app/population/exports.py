@@ -387,6 +387,16 @@ def holes(exports: Iterable[Export]) -> Iterator[str]:
             yield f"{name} holds only changes, and the export they follow on is not here"
 
 
+def unordered(inputs: Inputs) -> Iterator[str]:
+    """Which exports of unknown time cannot be put in order with the deletions of others, or theirs with others."""
+    for said in {one for several in inputs.deleted.values() for one in several}:
+        for export in inputs.exports.values():
+            apart = said.server and export.server and said.server != export.server
+            if export.name != said.export and not apart and not (said.moment and export.moment):
+                name = (export.name if said.moment else said.export) or "the export"
+                yield f"{name} is of unknown time, so it cannot be told whether what is listed as deleted is gone"
+
+
 def together(several: Iterable[Inputs]) -> Inputs:
     """Several inputs as one; names that occur twice are told apart by a number in front."""
     parts = list(several)

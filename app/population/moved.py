@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from app.population.parts import Part, chosen_lines
-from app.population.rows import Row, SetAside, probe
+from app.population.rows import Newness, Row, SetAside, newest, probe
 
 UNNAMED = 0
 _PAIR = 2
@@ -25,7 +25,7 @@ class Holder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     server: str
     ref: str
     patient: str
-    newness: tuple[float, float, int, str]
+    newness: Newness
 
 
 def number_of(*words: str) -> int:
@@ -86,13 +86,12 @@ def holders_among(rows: Iterable[Row | SetAside], servers: Mapping[str, str]) ->
 
 def left_behind(holders: Iterable[Holder]) -> dict[str, list[str]]:
     """By resource, the patients whose version is not the newest: it is theirs no more."""
-    newest: dict[tuple[str, str], dict[str, tuple[float, float, int, str]]] = {}
+    versions: dict[tuple[str, str], dict[str, set[Newness]]] = {}
     for one in holders:
-        people = newest.setdefault((one.server, one.ref), {})
-        people[one.patient] = max(one.newness, people.get(one.patient, one.newness))
+        versions.setdefault((one.server, one.ref), {}).setdefault(one.patient, set()).add(one.newness)
     found: dict[str, set[str]] = {}
-    for (_, ref), people in newest.items():
-        last = max(people.values())
-        if old := {patient for patient, newness in people.items() if newness < last}:
+    for (_, ref), people in versions.items():
+        last = newest(set().union(*people.values()))
+        if old := {patient for patient, held in people.items() if not held & last}:
             found.setdefault(ref, set()).update(old)
     return {ref: sorted(old) for ref, old in sorted(found.items())}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -67,6 +68,9 @@ decode_drug_probe = msgspec.json.Decoder(DrugProbe).decode
 NOT_UTF8 = "the text is not UTF-8"
 
 
+Newness = tuple[float, float, int, str]
+
+
 class Row(msgspec.Struct, frozen=True, array_like=True, tag="row", gc=False):
     """One resource as text.  patient is None for what belongs to nobody (Medication, Organization).
 
@@ -88,7 +92,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, tag="row", gc=False):
         return f"{self.kind}/{self.id or '?' + hashlib.sha256(self.raw).hexdigest()[:12]}"
 
     @property
-    def newness(self) -> tuple[float, float, int, str]:
+    def newness(self) -> Newness:
         """A later export before an earlier one; within an export the last update, then the version."""
         updated, version = self.version
         return self.moment, seconds(updated), len(version), version
@@ -108,6 +112,19 @@ class SetAside(msgspec.Struct, frozen=True, array_like=True, tag="aside", gc=Fal
     patient: str = ""
     moment: float = 0.0
     rest_lost: bool = False
+
+
+def newest(versions: Iterable[Newness]) -> frozenset[Newness]:
+    """The newest of a resource's versions; two when one is of an export of unknown time and nothing says which it is.
+
+    Between such an export and others only `meta.lastUpdated` decides.
+    """
+    by_age: dict[bool, Newness] = {}
+    for one in versions:
+        by_age[one[0] > 0] = max(one, by_age.get(one[0] > 0, one))
+    last = max(by_age.values(), key=lambda one: one[1:])
+    undecided = any(not one[1] or one[1:] == last[1:] for one in by_age.values() if one is not last)
+    return frozenset(by_age.values() if undecided or not last[1] else {last})
 
 
 def server_of(address: str) -> str:

@@ -294,3 +294,71 @@ def test_of_two_equally_new_texts_neither_hides_an_opioid(turned: bool, tmp_path
     for patient in ("p1", "p2"):
         assert run.source(patient, "MedicationRequest")["complete"] is False
     assert run.source("p4", "MedicationRequest")["complete"] is True
+
+
+def _undated(folder: Path, lines: list[Line], *gone: str) -> None:
+    said = {"deleted": [{"type": "Bundle", "url": "gone.ndjson"}]} if gone else {}
+    manifest(folder, "", output=OUTPUT, **said)
+    write(folder / "MedicationRequest.ndjson", lines)
+    if gone:
+        entries = [{"request": {"method": "DELETE", "url": url}} for url in gone]
+        write(folder / "gone.ndjson", [{"resourceType": "Bundle", "entry": entries}])
+
+
+MAY, MID_JUNE = {"lastUpdated": "2026-05-01T00:00:00Z"}, {"lastUpdated": "2026-06-15T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("dated", "undated", "opioid"),
+    [
+        (order("m", "p1", LISINOPRIL, meta=MAY), order("m", "p1", meta=MID_JUNE), {"yes"}),
+        (order("m", "p1", meta=MAY), order("m", "p1", LISINOPRIL, meta=MID_JUNE), set()),
+        (order("m", "p1", LISINOPRIL, meta=MAY), order("m", "p1"), {"yes", "cannot_tell"}),
+        (order("m", "p1"), order("m", "p1", LISINOPRIL, meta=MID_JUNE), {"yes", "cannot_tell"}),
+    ],
+    ids=["updated later", "updated earlier", "nothing says when", "nothing says when, of the other"],
+)
+def test_an_export_of_unknown_time_is_no_older_than_others(
+    dated: Line, undated: Line, opioid: set[str], tmp_path: Path
+) -> None:
+    manifest(tmp_path / "in/a", JUNE, output=OUTPUT)
+    write(tmp_path / "in/a/MedicationRequest.ndjson", [dated])
+    _undated(tmp_path / "in/b", [undated])
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert {row["opioid"] for row in run.rows.values()} <= opioid
+    assert bool(run.rows) is bool(opioid)
+    assert len(opioid) != 2 or run.source("p1", "MedicationRequest")["complete"] is False
+
+
+@pytest.mark.parametrize(
+    ("meta", "found"), [(MID_JUNE, {"p1"}), (MAY, set()), ({}, {"p1"})], ids=["later", "earlier", "not known"]
+)
+def test_a_deletion_takes_nothing_that_may_be_newer(
+    meta: dict[str, str], found: set[str], tmp_path: Path
+) -> None:
+    _undated(tmp_path / "in/a", [order("m1", "p1", meta=meta)])
+    gone = {
+        "resourceType": "Bundle",
+        "entry": [{"request": {"method": "DELETE", "url": "MedicationRequest/m1"}}],
+    }
+    manifest(tmp_path / "in/b", JUNE, output=OUTPUT, deleted=[{"type": "Bundle", "url": "gone.ndjson"}])
+    write(tmp_path / "in/b/MedicationRequest.ndjson", [order("m2", "p2", LISINOPRIL)])
+    write(tmp_path / "in/b/gone.ndjson", [gone])
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert set(run.rows) == found
+    assert run.record.status == "incomplete"
+    assert "a/ is of unknown time" in run.record.reasons[0]
+
+
+def test_deletions_of_an_export_of_unknown_time_are_its_own(tmp_path: Path) -> None:
+    _undated(
+        tmp_path / "in/a",
+        [order("m1", "p1"), order("m3", "p3")],
+        "MedicationRequest/m1",
+        "MedicationRequest/m2",
+    )
+    manifest(tmp_path / "in/b", JUNE, output=OUTPUT)
+    write(tmp_path / "in/b/MedicationRequest.ndjson", [order("m2", "p2")])
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert set(run.rows) == {"p2", "p3"}
+    assert run.record.status == "incomplete"
