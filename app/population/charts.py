@@ -156,8 +156,10 @@ def _needed(rows: Iterable[Row], shared: Mapping[str, list[Row]]) -> list[Row]:
 def _damaged(found: Collected, deleted: Deletions) -> dict[str, dict[str, int]]:
     """By patient and kind, how many resources could not be read and are not intact in a version as new."""
     damaged: dict[str, dict[str, int]] = {}
-    for row in found.set_aside:
-        if not row.patient or deleted.include(row):
+    for row in (
+        msgspec.structs.replace(one, patient=name) for one in found.set_aside for name in one.patients
+    ):
+        if deleted.include(row):
             continue
         intact = found.rows.get((row.patient, row.kind, row.id), ())
         if not any(one.moment >= row.moment and (row.moment or not one.moment) for one in intact):

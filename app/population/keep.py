@@ -79,10 +79,11 @@ class Keeper:
             yield shards[owners[kept.line - part.first - 1]], kept
 
     def damages(self, set_aside: Iterable[SetAside]) -> Iterator[tuple[int, SetAside]]:
-        """Shard and damage of what was set aside and names a wanted patient."""
+        """Shard and damage of what was set aside and names a wanted patient, once for each."""
         for row in set_aside:
-            if row.patient in self.patients:
-                yield self.shard_of(row.patient), row
+            for patient in row.patients:
+                if patient in self.patients:
+                    yield self.shard_of(patient), msgspec.structs.replace(row, patient=patient, others=())
 
 
 def medications_of(

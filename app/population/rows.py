@@ -101,7 +101,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, tag="row", gc=False):
 class SetAside(msgspec.Struct, frozen=True, array_like=True, tag="aside", gc=False):
     """A line or entry that could not be used, with what its text still shows of kind, id and patient.
 
-    rest_lost: nothing behind this line could be read either.
+    rest_lost: nothing behind this line could be read either.  others: whom it names besides.
     """
 
     file: str
@@ -112,6 +112,12 @@ class SetAside(msgspec.Struct, frozen=True, array_like=True, tag="aside", gc=Fal
     patient: str = ""
     moment: float = 0.0
     rest_lost: bool = False
+    others: tuple[str, ...] = ()
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Everyone it names."""
+        return (self.patient, *self.others) if self.patient else ()
 
 
 def newest(versions: Iterable[Newness]) -> frozenset[Newness]:
@@ -152,11 +158,23 @@ def patient_in(reference: str | None) -> str | None:
     return (match[1] or match[2]) if match else None
 
 
-def _outermost(pattern: re.Pattern[bytes], raw: bytes) -> str:
-    """The match nested least deeply: a contained resource has a type and an id of its own."""
+def is_elsewhere(reference: str, server: str) -> bool:
+    """Whether an absolute reference leads to another EHR than the one known; no other reference does."""
+    if not server or "://" not in reference:
+        return False
+    return server_of(reference.rpartition("/Patient/")[0]) != server
+
+
+def _outermost(pattern: re.Pattern[bytes], raw: bytes) -> list[str]:
+    """The matches nested least deeply: a contained resource has a type and an id of its own."""
     matches = list(pattern.finditer(raw))
     depths = [raw.count(b"{", 0, m.start()) - raw.count(b"}", 0, m.start()) for m in matches]
-    return matches[depths.index(min(depths))][1].decode() if matches else ""
+    return [m[1].decode() for m, depth in zip(matches, depths, strict=True) if depth == min(depths)]
+
+
+def _only(found: list[str]) -> str:
+    """What all of them say, empty where they differ."""
+    return found[0] if len({*found}) == 1 else ""
 
 
 def plain_slashes(raw: bytes) -> bytes:
@@ -165,12 +183,17 @@ def plain_slashes(raw: bytes) -> bytes:
 
 
 def set_aside(raw: bytes, file: str, line: int, reason: str) -> SetAside:
-    """Keep what the damaged text still says about itself, so that the right patient is marked incomplete."""
-    raw = plain_slashes(raw[:_VISIBLE])
-    kind, id_ = _outermost(_TYPE_IN_TEXT, raw), _outermost(_ID_IN_TEXT, raw)
-    patient = _PATIENT_IN_TEXT.search(raw)
-    owner = (patient[1] or patient[2]).decode() if patient else id_ if kind == "Patient" else ""
-    return SetAside(file, line, reason, kind, id_, owner)
+    """Keep what the damaged text still says about itself, so that the right patients are marked incomplete.
+
+    Where line breaks are lost it is several resources: then it has no kind and no id.
+    """
+    beginning = plain_slashes(raw[:_VISIBLE])
+    kinds, ids = _outermost(_TYPE_IN_TEXT, beginning), _outermost(_ID_IN_TEXT, beginning)
+    named = [(m[1] or m[2]).decode() for m in _PATIENT_IN_TEXT.finditer(plain_slashes(raw))]
+    if {*kinds} == {"Patient"}:
+        named = [*ids, *named]
+    first, *others = dict.fromkeys(named) or [""]
+    return SetAside(file, line, reason, _only(kinds), _only(ids), first, others=tuple(others))
 
 
 def read_probe(raw: bytes) -> Probe | str:
@@ -187,12 +210,14 @@ def read_probe(raw: bytes) -> Probe | str:
         return "it is nested too deeply"
 
 
-def owner_of(seen: Probe) -> tuple[str | None, str]:
-    """Whose resource it is, and, when that cannot be told although it should, why."""
+def owner_of(seen: Probe, server: str = "") -> tuple[str | None, str]:
+    """Whose resource it is, and, when that cannot be told although it should, why.  server: the EHR, if known."""
     if seen.resourceType == "Patient":
         return (seen.id, "") if seen.id else (None, "a Patient without an id")
     reference = (seen.subject or seen.patient or _attending(seen)).reference
     owner = patient_in(reference)
+    if owner and reference and is_elsewhere(reference, server):
+        return None, "it names a patient of another server"
     if owner is None and reference and ("Patient" in reference or reference.startswith("urn:")):
         return None, "the reference to the patient cannot be resolved"
     if owner is None and seen.resourceType in DRUG_KINDS:
@@ -208,12 +233,12 @@ def _attending(seen: Probe) -> _Reference:
     return actors[0] if seen.resourceType == "Appointment" and len(actors) == 1 else _Reference()
 
 
-def probe(raw: bytes, file: str, line: int, moment: float = 0.0) -> Row | SetAside:
-    """Whose resource is this, and of what kind?"""
+def probe(raw: bytes, file: str, line: int, moment: float = 0.0, server: str = "") -> Row | SetAside:
+    """Whose resource is this, and of what kind?  server: the EHR it is from, if known."""
     seen = read_probe(raw)
     if isinstance(seen, str):
         return msgspec.structs.replace(set_aside(raw, file, line, seen), moment=moment)
-    owner, problem = owner_of(seen)
+    owner, problem = owner_of(seen, server)
     if problem:
         return msgspec.structs.replace(set_aside(raw, file, line, problem), moment=moment)
     meta = seen.meta or _Meta()

@@ -23,6 +23,7 @@ from app.population.rows import (
     SetAside,
     decode_drug_probe,
     decode_probe,
+    is_elsewhere,
     owner_of,
     patient_in,
     read_probe,
@@ -76,15 +77,15 @@ class Scanned(msgspec.Struct):
 
 
 class _Numbers(dict[str, int]):
-    """Numbers of patients by the references to them; one that leads to no patient is a KeyError."""
+    """Numbers of patients by the references to them; one that leads to no patient of the EHR is a KeyError."""
 
-    def __init__(self, numbers: dict[str, int]) -> None:
+    def __init__(self, numbers: dict[str, int], home: str) -> None:
         super().__init__()
-        self._numbers = numbers
+        self._numbers, self._home = numbers, home
 
     def __missing__(self, reference: str) -> int:
         owner = patient_in(reference)
-        if owner is None:
+        if owner is None or is_elsewhere(reference, self._home):
             raise KeyError(reference)
         self[reference] = number = self._numbers.setdefault(owner, len(self._numbers))
         return number
@@ -96,7 +97,7 @@ class _Scan:
     def __init__(self, part: Part, drugs: Drugs) -> None:
         self.part, self.drugs = part, drugs
         self.numbers: dict[str, int] = {"": NOBODY}
-        self.by_reference = _Numbers(self.numbers)
+        self.by_reference = _Numbers(self.numbers, part.home)
         self.kinds: dict[str, int] = {}
         self.set_aside: list[SetAside] = []
         self.medications: dict[str, tuple[Verdict, list[str]]] = {}
@@ -198,7 +199,7 @@ class _Scan:
         seen = read_probe(text)
         if isinstance(seen, str):
             return self._put_aside(text, number, seen)
-        owner, problem = owner_of(seen)
+        owner, problem = owner_of(seen, self.part.home)
         if problem:
             return self._put_aside(text, number, problem)
         known = self.numbers.setdefault(owner or "", len(self.numbers))
@@ -253,8 +254,9 @@ class _Scan:
     def _suspect_damaged(self) -> None:
         """A drug line that cannot be read may have been an opioid's."""
         for row in self.set_aside:
-            if row.patient and (not row.kind or row.kind in DRUG_KINDS):
-                self.suspects.add(self.numbers.setdefault(row.patient, len(self.numbers)))
+            if not row.kind or row.kind in DRUG_KINDS:
+                for patient in row.patients:
+                    self.suspects.add(self.numbers.setdefault(patient, len(self.numbers)))
 
 
 def scan(part: Part, drugs: Drugs) -> Scanned:

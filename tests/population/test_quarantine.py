@@ -213,3 +213,44 @@ def test_a_damaged_order_marks_its_patient_however_the_reference_is_written(
     write(tmp_path / "in/x.ndjson", lines)
     run = evaluate(tmp_path / "in", tmp_path / "out")
     assert {patient: row["opioid"] for patient, row in run.rows.items()} == {"p1": "cannot_tell"}
+
+
+FILLER = [condition(f"c{n}", "p9") for n in range(60)]
+
+
+@pytest.mark.parametrize("between", [b"\r", b"", b" "], ids=["lone CR", "nothing", "a blank"])
+def test_lost_line_breaks_mark_everyone_whom_the_line_names(between: bytes, tmp_path: Path) -> None:
+    several = [condition("c", "p2"), order("m1", "p1"), condition("c3", "p3"), order("m3", "p3")]
+    line = between.join(json.dumps(one).encode() for one in several)
+    write(tmp_path / "in/x.ndjson", [person("p1"), line, *FILLER])
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert {patient: row["opioid"] for patient, row in run.rows.items()} == dict.fromkeys(
+        ("p1", "p2", "p3"), "cannot_tell"
+    )
+    assert run.places == [("x.ndjson", 2)]
+
+
+@pytest.mark.parametrize(
+    ("base", "is_ours"),
+    [
+        ("https://a.example/fhir", True),
+        ("http://A.Example:443/fhir", True),
+        ("", True),
+        ("https://other.example/fhir", False),
+        ("https://a.example/fhir/R4", False),
+    ],
+)
+def test_a_patient_of_another_server_is_not_taken_for_ours(base: str, is_ours: bool, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    said = {"transactionTime": "2026-06-20T00:00:00Z", "request": "https://a.example/fhir/$export",
+            "output": [{"type": "MedicationRequest", "url": "MedicationRequest.ndjson"}]}  # fmt: skip
+    (tmp_path / "in/manifest.json").write_text(json.dumps(said))
+    subject = {"reference": f"{base}/Patient/p1" if base else "Patient/p1"}
+    write(tmp_path / "in/MedicationRequest.ndjson", [order("m1", "p1", subject=subject)])
+    write(tmp_path / "in/Condition.ndjson", list(FILLER))
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert {row["opioid"] for row in run.rows.values()} == {"yes" if is_ours else "cannot_tell"}
+    assert [row["reason"] for row in run.quarantine] == (
+        [] if is_ours else ["it names a patient of another server"]
+    )
+    assert {p: row["evaluation"] for p, row in run.rows.items() if is_ours} == one_by_one(tmp_path / "in")
