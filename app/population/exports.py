@@ -104,7 +104,7 @@ _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class Export:
     """One export below the input; name is its folder with a slash at the end, empty for the input itself.
 
-    kinds: what it lists, by file name.  expected: how many lines its manifest counts, by kind.  lacking: kinds
+    listed: what it lists, as file names and kinds.  kinds: of these what is here, by file name.  expected: how many lines its manifest counts, by kind.  lacking: kinds
     it could not deliver (EVERY for all), with the reason.  unread: single kinds of single patients.  untold: patients
     of whom it cannot be told whether they have an opioid.  server: the EHR's address as far as it is known.
     crawled: taken patient by patient, over some time.  since: where it holds only what changed, from which moment
@@ -114,6 +114,7 @@ class Export:
     name: str
     moment: float = 0.0
     since: float | None = None
+    listed: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     kinds: dict[str, str] = field(default_factory=dict[str, str])
     expected: dict[str, int] = field(default_factory=dict[str, int])
     lacking: dict[str, str] = field(default_factory=dict[str, str])
@@ -244,7 +245,7 @@ def _of_state(state: _State, name: str) -> Export:
         elif not file.done:
             export.lacking[file.kind or EVERY] = f"{file.name} was not fetched"
         elif file.kind:
-            export.kinds[file.name] = file.kind
+            export.listed.append((file.name, file.kind))
             export.expected[file.kind] = export.expected.get(file.kind, 0) + file.resources
     return export
 
@@ -263,10 +264,14 @@ def _of_manifest(manifest: _Manifest, name: str) -> Export:
     export = Export(name, seconds(manifest.transactionTime), _since(asked_since))
     base, *asked = _LEVEL.split(manifest.request.replace("%24", "$"), maxsplit=1)
     export.server = server_of(base) if asked else ""
-    for listed in manifest.output:
-        export.kinds[_file_name(listed.url)] = listed.type or EVERY
-        if listed.count is not None:
-            export.expected[listed.type] = export.expected.get(listed.type, 0) + listed.count
+    counts: dict[tuple[str, str], int] = {}
+    for one in manifest.output:
+        key = one.url, one.type or EVERY
+        counts[key] = max(one.count or 0, counts.get(key, 0))
+    for (url, kind), count in counts.items():
+        export.listed.append((_file_name(url), kind))
+        if count:
+            export.expected[kind] = export.expected.get(kind, 0) + count
     export.deletions = [_file_name(listed.url) for listed in manifest.deleted]
     export.errors = [_file_name(listed.url) for listed in (*manifest.error, *manifest.outcome)]
     return export
@@ -280,11 +285,10 @@ def _file_name(url: str) -> str:
 
 def _settle(export: Export, found: Inputs) -> None:
     """Take what is no data out of the files, read it, and note which listed files are not there."""
-    listed, export.kinds = export.kinds, {}
     short: dict[str, int] = {}
-    for name, kind in listed.items():
+    for name, kind in export.listed:
         here = _present(name, export, found)
-        if here is None:
+        if here is None or here in export.kinds:
             short[kind] = short.get(kind, 0) + 1
         else:
             export.kinds[here] = kind
@@ -293,7 +297,7 @@ def _settle(export: Export, found: Inputs) -> None:
         named = [
             file
             for file in found.files
-            if file.startswith(export.name) and _begins_with(PurePosixPath(file).name, kind)
+            if found.export_of(file) is export and _begins_with(PurePosixPath(file).name, kind)
         ]
         others = [file for file in named if file not in export.kinds]
         export.kinds.update(dict.fromkeys(others[:count], kind))

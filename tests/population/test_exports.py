@@ -362,3 +362,33 @@ def test_deletions_of_an_export_of_unknown_time_are_its_own(tmp_path: Path) -> N
     run = evaluate(tmp_path / "in", tmp_path / "out")
     assert set(run.rows) == {"p2", "p3"}
     assert run.record.status == "incomplete"
+
+
+FILES = "https://ehr.example.org/files"
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        (f"{FILES}?id=1", f"{FILES}?id=2"),
+        (f"{FILES}/1/MedicationRequest.ndjson", f"{FILES}/2/MedicationRequest.ndjson"),
+    ],
+    ids=["by query", "by folder"],
+)
+def test_addresses_that_end_alike_are_files_of_their_own(urls: tuple[str, str], tmp_path: Path) -> None:
+    listed = [{"type": "MedicationRequest", "url": url} for url in urls]
+    manifest(tmp_path / "in", JUNE, output=listed)
+    write(tmp_path / "in/MedicationRequest.ndjson", [order("m1", "p1")])
+    record = evaluate(tmp_path / "in", tmp_path / "out").record
+    assert record.reasons == ["MedicationRequest: 1 of its files are missing"]
+    write(tmp_path / "in/MedicationRequest.2.ndjson", [order("m2", "p2")])
+    assert evaluate(tmp_path / "in", tmp_path / "out").record.status == "complete"
+
+
+def test_a_file_of_another_export_stands_in_for_none(tmp_path: Path) -> None:
+    manifest(tmp_path / "in", JULY, output=OUTPUT)
+    write(tmp_path / "in/Patient.ndjson", [person("p1")])
+    manifest(tmp_path / "in/old", JUNE, output=OUTPUT)
+    write(tmp_path / "in/old/MedicationRequest.ndjson", [order("m1", "p1")])
+    record = evaluate(tmp_path / "in", tmp_path / "out").record
+    assert record.reasons == ["MedicationRequest: 1 of its files are missing"]
