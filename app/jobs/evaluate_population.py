@@ -104,7 +104,11 @@ def evaluate_population(request: Request) -> RunRecord:
     if not request.folder.is_dir():
         raise LtotError("LT-501", str(request.folder))
     inputs = inputs_in(request.folder)
+    inputs.leave_bundles()
     inputs.files = {name: path for name, path in inputs.files.items() if not _is_below(path, request.out)}
+    inputs.unread = {
+        name: why for name, why in inputs.unread.items() if not _is_below(request.folder / name, request.out)
+    }
     if not inputs.files:
         raise LtotError("LT-504", str(request.folder))
     policy, terms = load_policy(request.policy), load_site_terms(request.site_codes)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from app.population.exports import EVERY, Inputs, holes, lacking, unordered
+from app.population.exports import EVERY, Inputs, holes, kind_named, lacking, unordered
 from app.population.rows import SetAside
 
 
@@ -45,6 +45,8 @@ def census_of(
     lost = lacking(exports)
     for why in sorted([*holes(exports), *unordered(inputs)]):
         lost.setdefault(EVERY, why)
+    for name, why in sorted(inputs.unread.items()):
+        lost.setdefault(kind_named(name), f"{name} was not read: {why}")
     kinds = {export.name: {*export.kinds.values(), *export.lacking} - {EVERY} for export in exports}
     for file, seen in lines.items():
         kinds[of_file[file].name].update(seen)

@@ -24,7 +24,15 @@ from app.population.rows import DRUG_KINDS, SetAside, seconds, server_of
 EVERY = "*"
 MANIFESTS = ("export.json", "manifest.json")
 LOG = "log.ndjson"
+_NDJSON_ONLY = "only NDJSON is read here"
+_PACKED = re.compile(
+    r"\.(?:ndjson|jsonl|json)\.(?:zst|bz2|xz|lz4|lzma|br|zip|7z|z)$|\.json\.gz$|\.(?:zip|7z|tar|tgz|tar\.gz)$",
+    re.IGNORECASE,
+)
+_BEGINNING = 65_536
+_NO_DATA = frozenset({b"CapabilityStatement", b"OperationOutcome", b"Parameters"})
 _NDJSON = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
+_RESOURCE = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]+)"')
 _DELETED = re.compile(r"([A-Z][A-Za-z]+/[^/?#]+)(?:/_history/[^/]*)?$")
 _LEVEL = re.compile(r"(?:Group/[^/]*/|Patient/)?\$export")
 _SOME_SERVER = "?"
@@ -104,11 +112,11 @@ _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class Export:
     """One export below the input; name is its folder with a slash at the end, empty for the input itself.
 
-    listed: what it lists, as file names and kinds.  kinds: of these what is here, by file name.  expected: how many lines its manifest counts, by kind.  lacking: kinds
-    it could not deliver (EVERY for all), with the reason.  unread: single kinds of single patients.  untold: patients
-    of whom it cannot be told whether they have an opioid.  server: the EHR's address as far as it is known.
-    crawled: taken patient by patient, over some time.  since: where it holds only what changed, from which moment
-    on; infinite where that cannot be read.
+    listed: what it lists, as file names and kinds.  kinds: of these what is here, by file name.  expected: how many
+    lines its manifest counts, by kind.  lacking: kinds it could not deliver (EVERY for all), with the reason.  unread:
+    single kinds of single patients.  untold: patients of whom it cannot be told whether they have an opioid.  server:
+    the EHR's address as far as it is known.  crawled: taken patient by patient, over some time.  since: where it holds
+    only what changed, from which moment on; infinite where that cannot be read.
     """
 
     name: str
@@ -130,7 +138,7 @@ class Export:
 class Inputs:
     """What a folder holds, each file by its name below it: NDJSON, Bundles, and the exports they belong to.
 
-    deleted: what exports say of resources that exist no more.
+    deleted: what exports say of resources that exist no more.  unread: what may be data and is not read, with why.
     """
 
     files: dict[str, Path] = field(default_factory=dict[str, Path])
@@ -138,6 +146,12 @@ class Inputs:
     exports: dict[str, Export] = field(default_factory=dict[str, Export])
     deleted: dict[str, list[Deletion]] = field(default_factory=dict[str, list[Deletion]])
     set_aside: list[SetAside] = field(default_factory=list[SetAside])
+    unread: dict[str, str] = field(default_factory=dict[str, str])
+
+    def leave_bundles(self) -> None:
+        """Read NDJSON only."""
+        self.unread |= {name: _NDJSON_ONLY for name, path in self.bundles.items() if _is_fhir(path)}
+        self.bundles = {}
 
     def export_of(self, file: str) -> Export:
         """The export a file belongs to: the nearest folder with a manifest, else its own folder.
@@ -195,7 +209,8 @@ def inputs_in(path: Path) -> Inputs:
     if path.is_file():
         (found.files if is_ndjson(path.name) else found.bundles)[path.name] = path
         return found
-    names = {one.relative_to(path).as_posix(): one for one in path.rglob("*") if one.is_file()}
+    several = {one.relative_to(path).as_posix(): one for one in path.rglob("*")}
+    names = {name: one for name, one in several.items() if one.is_file()}
     for name, one in sorted(names.items()):
         folder = name.removesuffix(one.name)
         if one.name in MANIFESTS and folder not in found.exports:
@@ -207,11 +222,35 @@ def inputs_in(path: Path) -> Inputs:
             found.files[name] = one
         elif one.suffix.lower() == ".json" and one.name not in {*MANIFESTS, "run.json"}:
             found.bundles[name] = one
-    under = tuple(found.exports)
-    found.bundles = {name: one for name, one in found.bundles.items() if not name.startswith(under or ("/",))}
+    under = tuple(found.exports) or ("/",)
+    below = {name: one for name, one in found.bundles.items() if name.startswith(under)}
+    found.bundles = {name: one for name, one in found.bundles.items() if name not in below}
+    found.unread = {name: why for name, one in sorted(several.items()) if (why := _why_unread(one))}
+    found.unread |= {name: _NDJSON_ONLY for name, one in below.items() if _is_fhir(one)}
     for export in tuple(found.exports.values()):
         _settle(export, found)
     return found
+
+
+def _why_unread(path: Path) -> str:
+    """Why a file that may hold data is not read; empty for one that is, and for what is no data."""
+    if path.is_symlink() and path.is_dir():
+        return "it is a link to a folder"
+    if path.is_symlink() and not path.exists():
+        return "it is a link that leads nowhere" if path.suffix else ""
+    if not path.is_file():
+        return ""
+    if _PACKED.search(path.name):
+        return "it is packed in a way that is not read"
+    is_hollow = path.suffix.lower() == ".gz" and path.stat().st_size == 0
+    return "it is no whole gzip file" if is_hollow else ""
+
+
+def _is_fhir(path: Path) -> bool:
+    """Whether JSON begins as a resource that may be a patient's, or holds some."""
+    with path.open("rb") as file:
+        kind = _RESOURCE.search(file.read(_BEGINNING))
+    return kind is not None and kind[1] not in _NO_DATA
 
 
 def _read_manifest(path: Path, name: str) -> Export:
@@ -307,6 +346,12 @@ def _settle(export: Export, found: Inputs) -> None:
         _read_section(name, export, found, _deletion)
     for name in export.errors:
         _read_section(name, export, found, _error)
+
+
+def kind_named(file: str) -> str:
+    """The kind of resource at the front of a file's name, EVERY where there is none."""
+    kind = _TYPE.search(PurePosixPath(file).name.encode())
+    return kind[1].decode() if kind else EVERY
 
 
 def _begins_with(file: str, kind: str) -> bool:
@@ -415,6 +460,7 @@ def together(several: Iterable[Inputs]) -> Inputs:
         for ref, said in part.deleted.items():
             renamed = [msgspec.structs.replace(one, export=head + one.export) for one in said]
             found.deleted.setdefault(ref, []).extend(renamed)
+        found.unread |= {head + name: why for name, why in part.unread.items()}
         found.set_aside += [msgspec.structs.replace(row, file=head + row.file) for row in part.set_aside]
     return found
 

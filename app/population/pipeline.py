@@ -19,7 +19,7 @@ from app.population.keep import Keeper, Recorded, Wanted
 from app.population.moved import left_behind
 from app.population.outputs import TableWriter
 from app.population.parts import MAX_LINE, PART_BYTES, Part, parts_of
-from app.population.rows import SetAside
+from app.population.rows import DRUG_KINDS, SetAside
 from app.population.scan import Summary, settle_medications
 
 SHARD_PATIENTS = 50
@@ -213,6 +213,8 @@ def status_of(found: Found, most_set_aside: float) -> tuple[str, list[str]]:
         f"{'all kinds' if kind == EVERY else kind}: {reason}"
         for kind, reason in sorted(found.census.lacking.items())
     ]
+    if not DRUG_KINDS & {kind for kinds in found.census.kinds.values() for kind in kinds}:
+        why.append("MedicationRequest: no medication orders are in the export")
     if len(found.set_aside) > found.lines * most_set_aside:
         return "failed", [f"{len(found.set_aside)} of {found.lines} lines could not be used", *why]
     return ("incomplete" if why else "complete"), why

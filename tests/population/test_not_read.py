@@ -1,0 +1,68 @@
+"""What may hold data and is not read is named, and the run is not complete; notes and logs are passed over."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.population.conftest import LISINOPRIL, condition, evaluate, manifest, order, person, write
+
+BUNDLE = json.dumps(
+    {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": order("m1", "p1")}]}
+)
+
+
+def _orders(folder: Path) -> Path:
+    write(folder / "MedicationRequest.ndjson", [order("m2", "p2", LISINOPRIL)])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("Condition.2.ndjson.zst", "x", "Condition: Condition.2.ndjson.zst was not read: it is packed"),
+        ("more.ndjson.bz2", "x", "all kinds: more.ndjson.bz2 was not read: it is packed"),
+        ("Condition.ndjson.gz", "", "Condition: Condition.ndjson.gz was not read: it is no whole gzip file"),
+        ("chart.json", BUNDLE, "all kinds: chart.json was not read: only NDJSON"),
+        ("below/chart.json", BUNDLE, "all kinds: below/chart.json was not read: only NDJSON"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("with_manifest", [False, True])
+def test_data_that_is_not_read_is_named(
+    with_manifest: bool, name: str, text: str, reason: str, tmp_path: Path
+) -> None:
+    folder = _orders(tmp_path / "in")
+    if with_manifest:
+        manifest(folder, "2026-06-20T00:00:00Z")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    record = evaluate(folder, tmp_path / "out").record
+    assert record.status == "incomplete"
+    assert record.reasons[0].startswith(reason)
+
+
+@pytest.mark.parametrize("target", ["nowhere", "."])
+def test_links_that_cannot_be_followed_are_named(target: str, tmp_path: Path) -> None:
+    folder = _orders(tmp_path / "in")
+    (folder / "Condition.ndjson").symlink_to(tmp_path / target)
+    record = evaluate(folder, tmp_path / "out").record
+    assert record.status == "incomplete"
+    assert record.reasons[0].startswith("Condition: Condition.ndjson was not read: it is a link")
+
+
+def test_notes_logs_and_our_own_files_are_passed_over(tmp_path: Path) -> None:
+    folder = _orders(tmp_path / "in")
+    for name in ("README", "notes.txt", "MedicationRequest.ndjson.sha256", "settings.json"):
+        (folder / name).write_text('{"a": 1}')
+    (folder / "metadata.json").write_text('{"resourceType": "CapabilityStatement"}')
+    assert evaluate(folder, folder / "out").record.status == "complete"
+    assert evaluate(folder, folder / "out").record.status == "complete"
+
+
+def test_an_export_without_drugs_does_not_say_that_nobody_has_an_opioid(tmp_path: Path) -> None:
+    write(tmp_path / "in/Patient.ndjson", [person("p1"), condition("c1", "p1")])
+    record = evaluate(tmp_path / "in", tmp_path / "out").record
+    assert (record.status, record.reasons) == (
+        "incomplete",
+        ["MedicationRequest: no medication orders are in the export"],
+    )
