@@ -142,11 +142,12 @@ COLUMNS = ("patient", "LtOT", "MME a day", "overdue", "due soon", "cannot tell",
 
 
 def as_line(entry: RegistryEntry) -> str:
-    """One patient as a line of words, parted by tabs, in the order of `COLUMNS`."""
+    """One patient as a line of words, parted by tabs, in the order of `COLUMNS`; other tabs and breaks are blanks."""
     number = shown_mme(entry.mme)
     mme = f"{number}" if entry.mme_complete or entry.mme is None else f"at least {number}"
     counts = (entry.gaps_overdue, entry.gaps_due_soon, entry.gaps_unknown)
-    return "\t".join([entry.patient, entry.ltot, mme, *map(str, counts), entry.prescriber or "not known"])
+    words = [entry.patient, entry.ltot, mme, *map(str, counts), entry.prescriber or "not known"]
+    return "\t".join(" ".join(word.split()) for word in words)
 
 
 def shown_mme(value: Decimal | None) -> Decimal | str:

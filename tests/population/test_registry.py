@@ -121,6 +121,19 @@ def test_a_list_says_at_least_and_not_known(registry: Registry) -> None:
     assert "not known" in lines["patient-c"]
 
 
+def test_a_prescriber_with_tabs_and_line_breaks_stays_in_one_row(store: Store, tmp_path: Path) -> None:
+    lines = [
+        order(f"m{n}", "p1", authoredOn=f"2026-{n:02}-15", requester={"display": "A\tB\r\nC"})
+        for n in (3, 4, 5, 6)
+    ]
+    write(tmp_path / "in/MedicationRequest.ndjson", lines)
+    registry = Registry(store, "north")
+    load_run(registry, evaluate(tmp_path / "in", tmp_path / "run").out, NOW)
+    [entry] = registry.entries(run_of(registry, None).id, EVERYONE)
+    assert as_line(entry).split("\t")[-1] == "A B C"
+    assert len(as_line(entry).splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     "asked", [{"ltot": "maybe"}, {"mme": "high"}, {"gap": "G13", "status": "bad"}, {"status": "overdue"}]
 )
