@@ -109,9 +109,12 @@ ENDS_COMPLETE: dict[str, Set] = {
     ),
     "a manifest with unknown members": manifest(future={"x": [1]}, extension=[{"url": "x"}]),
     "a manifest in the 4.0 form": manifest(error=..., outcome=[], request=..., manifestType="full"),
-    "a file listed twice with another count": manifest(
-        output=[{**OBSERVATIONS, "count": 9}, {**OBSERVATIONS, "count": 3}]
-    ),
+    "a list of deletions that is null": lambda service: (
+        service.on(
+            f"GET {HOST}/files/gone", lambda _: service.file(b'{"resourceType":"Bundle","entry":null}')
+        ),
+        service.answer_manifest(deleted=[{"type": "Bundle", "url": f"{HOST}/files/gone"}]),
+    )[0],
     "only deleted files": lambda service: (
         service.on(
             f"GET {HOST}/files/gone",
@@ -154,6 +157,10 @@ ENDS_WITH_A_SENTENCE: dict[str, tuple[Set, str]] = {
         "holds 2 resources where the manifest counts 3",
     ),
     "more lines than counted": (files(stream(ndjson("Observation", *"abcd"))), "holds 4 resources"),
+    "a file listed twice with another count": (
+        manifest(output=[{**OBSERVATIONS, "count": 9}, {**OBSERVATIONS, "count": 3}]),
+        "holds 3 resources where the manifest counts 9",
+    ),
     "an empty file where some were counted": (files(stream(b"")), "holds 0 resources"),
     "a gzip always cut": (files(stream(packed(GOOD)[:-6], **GZIP)), "breaks off"),
     "a gzip with a wrong checksum": (
@@ -301,6 +308,7 @@ ENDS_WITH_A_SENTENCE: dict[str, tuple[Set, str]] = {
 
 # What the manifest itself promises, or the EHR reports, does not get better by asking again.
 STAYS_INCOMPLETE = {
+    "a file listed twice with another count",
     "an error file that is not there",
     "a file with a token on another host",
     "a file on an open connection elsewhere",

@@ -149,6 +149,15 @@ async def test_deleted_resources_are_counted_and_taken_out(export: Export, servi
     assert (await export.resume()).complete
 
 
+async def test_deletions_that_cannot_be_read_leave_the_export_incomplete(
+    export: Export, service: Service
+) -> None:
+    service.on(f"GET {HOST}/files/gone", lambda _: service.file(b'{"resourceType":"Bundle","entry":5}'))
+    service.answer_manifest(deleted=[{"type": "Bundle", "url": f"{HOST}/files/gone"}])
+    result = await export.run()
+    assert (result.complete, result.sentence) == (False, "What the EHR lists as deleted cannot be read.")
+
+
 async def test_remarks_of_the_ehr_are_passed_on(export: Export, service: Service) -> None:
     content = outcome_line("warning", "suppressed")
     service.on(f"GET {HOST}/files/errors", lambda _: service.file(content))

@@ -44,8 +44,9 @@ def _require_success(response: httpx2.Response) -> None:
 
 def verify_count(file: FileState, resources: int) -> None:
     """Raises BadContentError when the manifest counted otherwise; a manifest need not count."""
-    if file.counts and resources not in file.counts:
-        raise BadContentError(f"holds {resources} resources where the manifest counts {file.counts[0]}")
+    for count in file.counts:
+        if count != resources:
+            raise BadContentError(f"holds {resources} resources where the manifest counts {count}")
 
 
 def is_whole_on_disk(file: FileState, folder: Path) -> bool:

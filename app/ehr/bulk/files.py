@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
+import msgspec
+
 from app.ehr.bulk import job_state
 from app.ehr.bulk.config import ExportConfig
 from app.ehr.bulk.download import download, is_whole_on_disk
@@ -184,9 +186,15 @@ class Files:
         )
 
     def apply_deletions(self) -> None:
-        """Take out what the export itself says is deleted, and note how many resources of each type are."""
+        """Take out what the export itself says is deleted, and note how many resources of each type are.
+
+        Raises IncompleteError when that cannot be read.
+        """
         state, folder = self._state, self._config.folder
-        deleted = read_deletions(folder / f.name for f in state.files if f.section == "deleted")
+        try:
+            deleted = read_deletions(folder / f.name for f in state.files if f.section == "deleted")
+        except msgspec.ValidationError:
+            raise IncompleteError("What the EHR lists as deleted cannot be read.") from None
         state.deleted = {kind: len(ids) for kind, ids in sorted(deleted.items())}
         outputs = [file for file in state.files if file.section == "output"]
         if deleted and drop_deleted(folder, outputs, deleted):

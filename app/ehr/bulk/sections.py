@@ -28,7 +28,7 @@ class _Entry(Struct, gc=False):
 
 
 class _Bundle(Struct, gc=False):
-    entry: list[_Entry] = []
+    entry: list[_Entry] | None = None
 
 
 class _Id(Struct, gc=False):
@@ -59,10 +59,10 @@ def read_errors(files: Iterable[Path]) -> Reported:
 
 
 def read_deletions(files: Iterable[Path]) -> dict[str, set[str]]:
-    """Ids by resource type that `deleted` files name."""
+    """Ids by resource type that `deleted` files name.  Raises msgspec.ValidationError for what is no Bundle."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for line in _lines(files):
-        for entry in _BUNDLE.decode(line).entry:
+        for entry in _BUNDLE.decode(line).entry or ():
             request = entry.request
             match = _DELETED.search(request.url) if request and request.method == "DELETE" else None
             if match:
