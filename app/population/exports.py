@@ -226,7 +226,9 @@ def inputs_in(path: Path) -> Inputs:
     below = {name: one for name, one in found.bundles.items() if name.startswith(under)}
     found.bundles = {name: one for name, one in found.bundles.items() if name not in below}
     found.unread = {name: why for name, one in sorted(several.items()) if (why := _why_unread(one))}
-    found.unread |= {name: _NDJSON_ONLY for name, one in below.items() if _is_fhir(one)}
+    # In folders below an export's own lie attachments.
+    beside = {name: one for name, one in below.items() if name.removesuffix(one.name) in found.exports}
+    found.unread |= {name: _NDJSON_ONLY for name, one in beside.items() if _is_fhir(one)}
     for export in tuple(found.exports.values()):
         _settle(export, found)
     return found

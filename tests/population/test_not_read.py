@@ -24,7 +24,6 @@ def _orders(folder: Path) -> Path:
         ("more.ndjson.bz2", "x", "all kinds: more.ndjson.bz2 was not read: it is packed"),
         ("Condition.ndjson.gz", "", "Condition: Condition.ndjson.gz was not read: it is no whole gzip file"),
         ("chart.json", BUNDLE, "all kinds: chart.json was not read: only NDJSON"),
-        ("below/chart.json", BUNDLE, "all kinds: below/chart.json was not read: only NDJSON"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("with_manifest", [False, True])
@@ -39,6 +38,15 @@ def test_data_that_is_not_read_is_named(
     record = evaluate(folder, tmp_path / "out").record
     assert record.status == "incomplete"
     assert record.reasons[0].startswith(reason)
+
+
+def test_attachments_below_an_export_are_passed_over(tmp_path: Path) -> None:
+    folder = _orders(tmp_path / "in")
+    (folder / "files").mkdir()
+    (folder / "files/chart.json").write_text(BUNDLE)
+    assert evaluate(folder, tmp_path / "out").record.status == "incomplete"
+    manifest(folder, "2026-06-20T00:00:00Z")
+    assert evaluate(folder, tmp_path / "out").record.status == "complete"
 
 
 @pytest.mark.parametrize("target", ["nowhere", "."])
