@@ -68,11 +68,15 @@ Note = tuple[IssueCode, str]
 
 @dataclass(frozen=True, slots=True)
 class NamedAs:
-    """How a resource names its drug: codings in order, and every text that may hold the name."""
+    """How a resource names its drug: codings in order, and every text that may hold the name.
+
+    masked: the EHR shows a code for "not shown" instead.  lost: an ingredient is a reference that leads nowhere.
+    """
 
     codings: tuple[Key, ...] = ()
     texts: tuple[str, ...] = ()
     masked: bool = False
+    lost: bool = False
 
     @property
     def display(self) -> str:

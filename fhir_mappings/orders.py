@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
 from fractions import Fraction
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from valuesets import Terms
 from valuesets.systems import NDC, canonical
 
 LONGEST_SUPPLY = 120
+_DEEPEST = 3
 _NO_MEDICATIONS: Mapping[str, r.Medication] = MappingProxyType({})
 _NO_CONDITIONS: Mapping[str, r.Condition] = MappingProxyType({})
 _IN_USE = frozenset({"active", "on-hold", "unknown", ""})
@@ -259,7 +260,8 @@ def _drug(
     verdict = with_text_search(verdict, named, texts, context.terms)
     drug = verdict.drug
     issues = [Issue(ref, code, f"{drug.name}: {text}") for code, text in verdict.notes]
-    if drug.basis is DrugBasis.NONE and names_nothing(named) and (not named.texts or status in _IN_USE):
+    nameless = names_nothing(named) and (not named.texts or status in _IN_USE)
+    if drug.basis is DrugBasis.NONE and (nameless or named.lost):
         issues.append(Issue(ref, IssueCode.MEDICATION_MISSING, _why_missing(named)))
     return drug, issues
 
@@ -267,6 +269,8 @@ def _drug(
 def _why_missing(named: NamedAs) -> str:
     if named.masked:
         return "the EHR hides which drug it is"
+    if named.lost:
+        return "an ingredient of its drug could not be fetched"
     if named.texts:
         return "it is a free-text order that names no drug"
     return "its drug is not named, or could not be fetched"
@@ -279,13 +283,19 @@ def _named(resource: Ordered, context: Context) -> NamedAs:
     link = resource.medicationReference
     if link is None:
         return NamedAs()
-    medication: r.Medication | r.Contained | None = None
-    if link.reference.startswith("#"):
-        found = (part for part in resource.contained if part.id == link.reference[1:])
-        medication = next((part for part in found if part.resourceType in {"Medication", ""}), None)
-    elif link.reference:
-        medication = context.medications.get(id_of(link.reference))
-    return names_in(_concepts(medication, context), link.display, *_names_as_identifiers(medication))
+    medication = _medication_at(link.reference, resource.contained, context)
+    concepts, lost = _concepts(medication, resource.contained, context)
+    named = names_in(concepts, link.display, *_names_as_identifiers(medication))
+    return replace(named, lost=True) if lost else named
+
+
+def _medication_at(
+    reference: str, contained: Sequence[r.Contained], context: Context
+) -> r.Medication | r.Contained | None:
+    if not reference.startswith("#"):
+        return context.medications.get(id_of(reference)) if reference else None
+    found = (part for part in contained if part.id == reference[1:])
+    return next((part for part in found if part.resourceType in {"Medication", ""}), None)
 
 
 def _names_as_identifiers(medication: r.Medication | r.Contained | None) -> list[str]:
@@ -296,21 +306,30 @@ def _names_as_identifiers(medication: r.Medication | r.Contained | None) -> list
     return [value for value in values if re.search("[A-Za-z]{5}", value)]
 
 
-def _concepts(medication: r.Medication | r.Contained | None, context: Context) -> list[r.Concept | None]:
-    """The product's own code; its ingredients where that names no product.
+def _concepts(
+    medication: r.Medication | r.Contained | None,
+    contained: Sequence[r.Contained],
+    context: Context,
+    deep: int = _DEEPEST,
+) -> tuple[list[r.Concept | None], bool]:
+    """The product's own code; its ingredients where that names no product, and whether one of these is lost.
 
     The strength stated with an ingredient is not read: EHRs write it as "30 mg per 30 mg".
     """
     if medication is None:
-        return []
-    concepts = [medication.code]
+        return [], False
+    if isinstance(medication, r.Medication):
+        contained = medication.contained
+    concepts, lost = [medication.code], False
     if medication.code is None or not medication.code.coding:
         for part in medication.ingredient:
             concepts.append(part.itemCodeableConcept)
             if part.itemReference is not None:
-                other = context.medications.get(id_of(part.itemReference.reference))
-                concepts += [other.code if other else None, r.Concept(text=part.itemReference.display)]
-    return concepts
+                other = _medication_at(part.itemReference.reference, contained, context) if deep else None
+                found, gone = _concepts(other, contained, context, deep - 1)
+                concepts += [*found, r.Concept(text=part.itemReference.display)]
+                lost = lost or gone or (other is None and not part.itemReference.display)
+    return concepts, lost
 
 
 def _positive(value: Fraction | None) -> Fraction | None:

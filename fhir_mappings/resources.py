@@ -136,6 +136,7 @@ class Identifier(Struct, gc=False):
 
 
 class Medication(Resource, gc=False):
+    contained: list[Contained] = []
     identifier: list[Identifier] = []
     code: Concept | None = None
     ingredient: list[Ingredient] = []

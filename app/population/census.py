@@ -15,13 +15,14 @@ class Census(msgspec.Struct):
 
     kinds: by export name, the kinds it holds or should hold.  lacking: kinds (EVERY for all) incomplete for
     everyone, with the reason.  changes_only: exports that hold only what changed since an earlier one.
-    export_of: the export of each file.
+    export_of: the export of each file.  lost_drugs: ids of Medications that could not be read, or are deleted.
     """
 
     kinds: dict[str, list[str]]
     lacking: dict[str, str]
     changes_only: list[str]
     export_of: dict[str, str]
+    lost_drugs: list[str] = []
 
 
 def unread_rows(inputs: Inputs) -> list[SetAside]:
@@ -69,4 +70,10 @@ def census_of(
         lost,
         [export.name for export in exports if export.since is not None],
         {file: export.name for file, export in of_file.items()},
+        sorted(_lost_drugs(inputs, aside)),
     )
+
+
+def _lost_drugs(inputs: Inputs, set_aside: Iterable[SetAside]) -> set[str]:
+    gone = {ref.partition("/")[2] for ref in inputs.deleted if ref.startswith("Medication/")}
+    return gone | {row.id for row in set_aside if row.kind == "Medication" and row.id}

@@ -18,6 +18,8 @@ from app.population.exports import EVERY
 from app.population.rows import DRUG_KINDS, Row, SetAside, newest, plain_slashes
 from fhir_mappings.facts import Source
 
+_SEVERAL = "some came in several versions, and it cannot be told which is the newest"
+_LOST = "the drug of some could not be read, or is deleted"
 SHARED_KINDS = frozenset({"Medication"})
 _MEDICATION_REFERENCE = re.compile(rb'"(?:(?:[^"\s]*/)?Medication/|urn:(?:uuid|oid):)([^"/\s]+)')
 
@@ -116,6 +118,7 @@ def charts(found: Collected, census: Census, deleted: Deletions) -> Iterator[Cha
     for (patient, _, _), rows in found.rows.items():
         owned.setdefault(patient, []).extend(rows)
     damaged = _damaged(found, deleted)
+    lost = set(census.lost_drugs) - found.shared.keys()
     disputed = {id_ for id_, rows in found.shared.items() if _differ(rows)}
     for patient in sorted(owned.keys() | damaged.keys()):
         rows = owned.get(patient, [])
@@ -126,9 +129,13 @@ def charts(found: Collected, census: Census, deleted: Deletions) -> Iterator[Cha
         }
         if disputed and any(row.id in disputed for row in shared):
             several.add("MedicationRequest")
-        sources = _sources(rows, exports, damaged.get(patient, {}), several, census)
+        doubts = dict.fromkeys(several, _SEVERAL)
+        for row in rows if lost else ():
+            if row.kind in DRUG_KINDS and not lost.isdisjoint(medications_in(row.raw)):
+                doubts[row.kind] = _LOST
+        sources = _sources(rows, exports, damaged.get(patient, {}), doubts, census)
         together = (*rows, *shared)
-        damage = frozenset(damaged.get(patient, ())) | several
+        damage = frozenset(damaged.get(patient, ())) | doubts.keys()
         yield Chart(patient, tuple(row.raw for row in together), sources, together, damage)
 
 
@@ -169,15 +176,14 @@ def _damaged(found: Collected, deleted: Deletions) -> dict[str, dict[str, int]]:
 
 
 def _sources(
-    rows: list[Row], exports: set[str], damaged: dict[str, int], several: set[str], census: Census
+    rows: list[Row], exports: set[str], damaged: dict[str, int], doubts: dict[str, str], census: Census
 ) -> dict[str, Source]:
     kinds = {kind for export in exports for kind in census.kinds.get(export, ())}
     read: dict[str, int] = dict.fromkeys(kinds, 0)
     for row in rows:
         read[row.kind] = read.get(row.kind, 0) + 1
     problems = {kind: f"{count} could not be read" for kind, count in damaged.items()}
-    for kind in several:
-        problems.setdefault(kind, "some came in several versions, and it cannot be told which is the newest")
+    problems = doubts | problems
     if exports and exports <= set(census.changes_only):
         problems.setdefault(EVERY, "only changes since an earlier export are here")
     for kind, why in census.lacking.items():

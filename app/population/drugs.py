@@ -106,14 +106,20 @@ def may_be_opioid(line: Verdict, medication: Verdict | None) -> bool:
 
 
 def _by_name(resource: Ordered, context: Context) -> Verdict:
-    """MAYBE or NO whatever the directions say, else BY_TEXT: put to the mapping without and with an opioid in them."""
+    """MAYBE or NO whatever the directions say, else BY_TEXT: put to the mapping without and with an opioid in them.
+
+    MAYBE also where its drug is lost.
+    """
+    missing = False
     for directions, verdict in (([], Verdict.MAYBE), (_OPIOID_WORDS, Verdict.BY_TEXT)):
         member = {
             "dosage" if isinstance(resource, r.MedicationStatement) else "dosageInstruction": directions
         }
-        if _mapped(structs.replace(resource, status="active", **member), context)[0].is_opioid:
+        drug, issues = _mapped(structs.replace(resource, status="active", **member), context)
+        if drug.is_opioid:
             return verdict
-    return Verdict.NO
+        missing = any(issue.code is IssueCode.MEDICATION_MISSING for issue in issues)
+    return Verdict.MAYBE if missing else Verdict.NO
 
 
 def _mapped(resource: Ordered, context: Context) -> tuple[DrugFact, list[Issue]]:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from app.population.apart import require_apart
 from app.population.census import Census, census_of, unread_rows
 from app.population.derive import Tally
+from app.population.drugs import Verdict
 from app.population.engine import Engine, Shards
 from app.population.exports import EVERY, Inputs
 from app.population.keep import Keeper, Recorded, Wanted
@@ -83,7 +84,7 @@ def run(
     aside = [row for part, one in zip(parts, summaries, strict=True) for row in _numbered_rows(part, one)]
     aside += inputs.set_aside
     census = census_of(inputs, _lines(parts, summaries), aside)
-    medications = settle_medications(summaries)
+    medications = settle_medications(summaries) | dict.fromkeys(census.lost_drugs, Verdict.MAYBE)
     untold = set[str]().union(*(export.untold for export in inputs.exports.values()))
     suspects = sorted(untold.union(*engine.suspects(medications, len(parts))))
     size = max(limits.shard_patients, -(-len(suspects) // MOST_SHARDS))

@@ -16,7 +16,7 @@ from app.population.rows import decode_drug_probe
 from app.population.scan import Summary, settle_medications
 from fhir_mappings.chart import map_chart
 from fhir_mappings.facts import Source
-from tests.population.conftest import LISINOPRIL, OXYCODONE, evaluate, order, person, write
+from tests.population.conftest import LISINOPRIL, OXYCODONE, evaluate, manifest, order, person, write
 
 UTC = ZoneInfo("UTC")
 TEXTS = (
@@ -145,3 +145,65 @@ def test_people_without_an_opioid_are_counted_and_not_listed(tmp_path: Path) -> 
     run = evaluate(tmp_path / "in", tmp_path / "out")
     assert run.rows == {}
     assert (run.record.patients, run.record.patients_with_opioid) == (2, 0)
+
+
+def _ordered(patient: str, drug: str, **more: object) -> dict[str, object]:
+    link = {"reference": drug, "display": "Home supply seven"}
+    line = order(f"m-{patient}", patient, medicationReference=link, **more)
+    return {name: value for name, value in line.items() if name != "medicationCodeableConcept"}
+
+
+def _drug(id_: str, *parts: str, **more: object) -> dict[str, object]:
+    """A Medication whose code says nothing, made of others."""
+    ingredients = [{"itemReference": {"reference": part}} for part in parts]
+    return {
+        "resourceType": "Medication",
+        "id": id_,
+        "code": {"text": "mix"},
+        "ingredient": ingredients,
+        **more,
+    }
+
+
+INNER = {"resourceType": "Medication", "id": "in", "code": OXYCODONE}
+
+
+@pytest.mark.parametrize(
+    ("lines", "opioid"),
+    [
+        ([_ordered("p1", "#mix", contained=[_drug("mix", "#in"), INNER])], "yes"),
+        ([_ordered("p1", "#mix", contained=[_drug("mix", "Medication/in")]), INNER], "yes"),
+        ([_ordered("p1", "Medication/mix"), _drug("mix", "#in", contained=[INNER])], "yes"),
+        ([_ordered("p1", "Medication/a"), _drug("a", "Medication/b"), _drug("b", "Medication/in"), INNER], "yes"),
+        ([_ordered("p1", "Medication/mix"), _drug("mix", "Medication/absent")], "cannot_tell"),
+        ([_ordered("p1", "#mix", contained=[_drug("mix", "#absent")])], "cannot_tell"),
+        ([_ordered("p1", "Medication/in"), json.dumps(INNER).encode()[:-1]], "cannot_tell"),
+        ([_ordered("p1", "Medication/mix"), _drug("mix", "Medication/in"), {**INNER, "code": LISINOPRIL}], None),
+    ],
+    ids=["within", "of one within", "within another", "two levels", "absent", "absent within", "damaged", "no"],
+)  # fmt: skip
+def test_what_a_drug_is_made_of_is_followed_or_not_known(
+    lines: list[dict[str, object]], opioid: str | None, tmp_path: Path
+) -> None:
+    others = [order(f"o{n}", "p9", LISINOPRIL) for n in range(30)]
+    write(tmp_path / "in/x.ndjson", [person("p1"), *lines, *others])
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert {patient: row["opioid"] for patient, row in run.rows.items()} == ({"p1": opioid} if opioid else {})
+
+
+def test_an_order_whose_drug_was_deleted_is_listed_as_not_known(tmp_path: Path) -> None:
+    gone = {"resourceType": "Bundle", "entry": [{"request": {"method": "DELETE", "url": "Medication/in"}}]}
+    manifest(
+        tmp_path / "in",
+        "2026-06-20T00:00:00Z",
+        output=[{"type": "MedicationRequest", "url": "MedicationRequest.ndjson"}],
+        deleted=[{"type": "Bundle", "url": "gone.ndjson"}],
+    )
+    write(
+        tmp_path / "in/MedicationRequest.ndjson",
+        [_ordered("p1", "Medication/in"), order("o", "p9", LISINOPRIL)],
+    )
+    write(tmp_path / "in/gone.ndjson", [gone])
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert {patient: row["opioid"] for patient, row in run.rows.items()} == {"p1": "cannot_tell"}
+    assert run.source("p1", "MedicationRequest")["complete"] is False
