@@ -16,8 +16,7 @@ from app.population.apart import require_apart
 from app.population.census import Census, census_of, unread_rows
 from app.population.charts import Collected, charts, collect
 from app.population.deletions import Deletions
-from app.population.exports import together
-from app.population.inputs import InputError, open_path, read
+from app.population.inputs import InputError, open_path, read, together
 from app.population.moved import holders_among, left_behind, number_of
 from app.population.rows import Row, SetAside
 from fhir_mappings.chart import map_chart

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from app.population.exports import EVERY, Inputs, holes, kind_named, lacking, unordered
+from app.population.exports import EVERY, Inputs, kind_named
+from app.population.missing import holes, lacking, unordered
 from app.population.rows import SetAside
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -19,20 +19,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 
 from app.population.deletions import Deletion, Deletions
+from app.population.passed_over import is_fhir, why_unread
 from app.population.rows import DRUG_KINDS, SetAside, seconds, server_of
 
 EVERY = "*"
 MANIFESTS = ("export.json", "manifest.json")
 LOG = "log.ndjson"
 _NDJSON_ONLY = "only NDJSON is read here"
-_PACKED = re.compile(
-    r"\.(?:ndjson|jsonl|json)\.(?:zst|bz2|xz|lz4|lzma|br|zip|7z|z)$|\.json\.gz$|\.(?:zip|7z|tar|tgz|tar\.gz)$",
-    re.IGNORECASE,
-)
-_BEGINNING = 65_536
-_NO_DATA = frozenset({b"CapabilityStatement", b"OperationOutcome", b"Parameters"})
 _NDJSON = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
-_RESOURCE = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]+)"')
 _DELETED = re.compile(r"([A-Z][A-Za-z]+/[^/?#]+)(?:/_history/[^/]*)?$")
 _LEVEL = re.compile(r"(?:Group/[^/]*/|Patient/)?\$export")
 _SOME_SERVER = "?"
@@ -150,7 +144,7 @@ class Inputs:
 
     def leave_bundles(self) -> None:
         """Read NDJSON only."""
-        self.unread |= {name: _NDJSON_ONLY for name, path in self.bundles.items() if _is_fhir(path)}
+        self.unread |= {name: _NDJSON_ONLY for name, path in self.bundles.items() if is_fhir(path)}
         self.bundles = {}
 
     def export_of(self, file: str) -> Export:
@@ -225,34 +219,13 @@ def inputs_in(path: Path) -> Inputs:
     under = tuple(found.exports) or ("/",)
     below = {name: one for name, one in found.bundles.items() if name.startswith(under)}
     found.bundles = {name: one for name, one in found.bundles.items() if name not in below}
-    found.unread = {name: why for name, one in sorted(several.items()) if (why := _why_unread(one))}
+    found.unread = {name: why for name, one in sorted(several.items()) if (why := why_unread(one))}
     # In folders below an export's own lie attachments.
     beside = {name: one for name, one in below.items() if name.removesuffix(one.name) in found.exports}
-    found.unread |= {name: _NDJSON_ONLY for name, one in beside.items() if _is_fhir(one)}
+    found.unread |= {name: _NDJSON_ONLY for name, one in beside.items() if is_fhir(one)}
     for export in tuple(found.exports.values()):
         _settle(export, found)
     return found
-
-
-def _why_unread(path: Path) -> str:
-    """Why a file that may hold data is not read; empty for one that is, and for what is no data."""
-    if path.is_symlink() and path.is_dir():
-        return "it is a link to a folder"
-    if path.is_symlink() and not path.exists():
-        return "it is a link that leads nowhere" if path.suffix else ""
-    if not path.is_file():
-        return ""
-    if _PACKED.search(path.name):
-        return "it is packed in a way that is not read"
-    is_hollow = path.suffix.lower() == ".gz" and path.stat().st_size == 0
-    return "it is no whole gzip file" if is_hollow else ""
-
-
-def _is_fhir(path: Path) -> bool:
-    """Whether JSON begins as a resource that may be a patient's, or holds some."""
-    with path.open("rb") as file:
-        kind = _RESOURCE.search(file.read(_BEGINNING))
-    return kind is not None and kind[1] not in _NO_DATA
 
 
 def _read_manifest(path: Path, name: str) -> Export:
@@ -412,61 +385,3 @@ def _error(line: bytes, export: Export, found: Inputs) -> None:  # noqa: ARG001 
 def _lines(path: Path) -> Iterator[bytes]:
     with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as lines:
         yield from lines
-
-
-def lacking(exports: Iterable[Export]) -> dict[str, str]:
-    """Kinds that are incomplete for everyone, over all exports, with the first reason by export name."""
-    found: dict[str, str] = {}
-    for export in sorted(exports, key=lambda one: one.name):
-        for kind, why in export.lacking.items():
-            found.setdefault(kind, why)
-    return found
-
-
-def holes(exports: Iterable[Export]) -> Iterator[str]:
-    """What is wrong with exports of changes that do not follow, without a gap, on a whole export of their EHR."""
-    taken = sorted(exports, key=lambda one: (one.moment, one.name))
-    whole = [one for one in taken if one.since is None]
-    for export in taken:
-        if export.since is None:
-            continue
-        servers = {export.server, ""} if export.server else {one.server for one in whole}
-        if max((one.moment for one in whole if one.server in servers), default=0.0) >= export.since:
-            whole.append(export)
-        else:
-            name = export.name or "the export"
-            yield f"{name} holds only changes, and the export they follow on is not here"
-
-
-def unordered(inputs: Inputs) -> Iterator[str]:
-    """Which exports of unknown time cannot be put in order with the deletions of others, or theirs with others."""
-    for said in {one for several in inputs.deleted.values() for one in several}:
-        for export in inputs.exports.values():
-            apart = said.server and export.server and said.server != export.server
-            if export.name != said.export and not apart and not (said.moment and export.moment):
-                name = (export.name if said.moment else said.export) or "the export"
-                yield f"{name} is of unknown time, so it cannot be told whether what is listed as deleted is gone"
-
-
-def together(several: Iterable[Inputs]) -> Inputs:
-    """Several inputs as one; names that occur twice are told apart by a number in front."""
-    parts = list(several)
-    if len(parts) == 1:
-        return parts[0]
-    found = Inputs()
-    for number, part in enumerate(parts, 1):
-        head = f"{number}/"
-        found.files |= {head + name: path for name, path in part.files.items()}
-        found.bundles |= {head + name: path for name, path in part.bundles.items()}
-        found.exports |= {head + name: _below(head, export) for name, export in part.exports.items()}
-        for ref, said in part.deleted.items():
-            renamed = [msgspec.structs.replace(one, export=head + one.export) for one in said]
-            found.deleted.setdefault(ref, []).extend(renamed)
-        found.unread |= {head + name: why for name, why in part.unread.items()}
-        found.set_aside += [msgspec.structs.replace(row, file=head + row.file) for row in part.set_aside]
-    return found
-
-
-def _below(head: str, export: Export) -> Export:
-    kinds = {head + file: kind for file, kind in export.kinds.items()}
-    return replace(export, name=head + export.name, kinds=kinds)

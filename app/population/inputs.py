@@ -6,7 +6,8 @@ not FHIR is set aside by name and the rest goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -53,6 +54,30 @@ def open_path(path: Path) -> Inputs:
     if not inputs.files and not inputs.bundles:
         raise InputError("LT-504", str(path))
     return inputs
+
+
+def together(several: Iterable[Inputs]) -> Inputs:
+    """Several inputs as one; names that occur twice are told apart by a number in front."""
+    parts = list(several)
+    if len(parts) == 1:
+        return parts[0]
+    found = Inputs()
+    for number, part in enumerate(parts, 1):
+        head = f"{number}/"
+        found.files |= {head + name: path for name, path in part.files.items()}
+        found.bundles |= {head + name: path for name, path in part.bundles.items()}
+        found.exports |= {head + name: _below(head, export) for name, export in part.exports.items()}
+        for ref, said in part.deleted.items():
+            renamed = [msgspec.structs.replace(one, export=head + one.export) for one in said]
+            found.deleted.setdefault(ref, []).extend(renamed)
+        found.unread |= {head + name: why for name, why in part.unread.items()}
+        found.set_aside += [msgspec.structs.replace(row, file=head + row.file) for row in part.set_aside]
+    return found
+
+
+def _below(head: str, export: Export) -> Export:
+    kinds = {head + file: kind for file, kind in export.kinds.items()}
+    return replace(export, name=head + export.name, kinds=kinds)
 
 
 def read(inputs: Inputs) -> Iterator[Row | SetAside]:
