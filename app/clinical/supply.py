@@ -249,10 +249,8 @@ def _of_order(order: Order, as_of: int) -> Supply:
     start = order.start.toordinal() if order.start else as_of
     drug, sigs, quantity, unit = order.drug, order.sigs, order.quantity, order.quantity_unit
     one = _days(drug, order.supply_days, quantity, unit, sigs) if order.start else None
-    ends_by = bounds = None
-    if order.end is not None:
-        ends_by = order.end.toordinal()
-        bounds = ends_by if order.end_basis in {"bounds", "text"} else None
+    ends_by = order.end.toordinal() if order.end is not None else None
+    bounds = ends_by if order.end_basis in {"bounds", "text"} else None
     if one is None and bounds is not None and 0 <= bounds - start < LONGEST_BOUNDS:
         one = bounds - start + 1
     refills = order.refills_allowed or 0 if one is not None and order.status in _REFILLED else 0
