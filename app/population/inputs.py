@@ -85,7 +85,7 @@ def read(inputs: Inputs) -> Iterator[Row | SetAside]:
     alone = len(inputs.files) + len(inputs.bundles) == 1
     yield from inputs.set_aside
     for name, file in inputs.files.items():
-        yield from _read_ndjson(file, name, inputs.export_of(name))
+        yield from _read_ndjson(file, name, inputs.export_of(name).moment)
     for name, file in inputs.bundles.items():
         try:
             yield from _read_json(file, name)
@@ -140,11 +140,11 @@ def _entries(entries: list[_Entry], name: str) -> Iterator[Row | SetAside]:
         yield probe(raw, name, number)
 
 
-def _read_ndjson(file: Path, name: str, export: Export) -> Iterator[Row | SetAside]:
+def _read_ndjson(file: Path, name: str, moment: float) -> Iterator[Row | SetAside]:
     """One row per line that is not blank."""
-    for part in parts_of(file, name, export.moment, part_bytes=file.stat().st_size + 1, max_line=MAX_LINE):
+    for part in parts_of(file, name, moment, part_bytes=file.stat().st_size + 1, max_line=MAX_LINE):
         for number, (_, line) in enumerate(lines_of(part), 1):
             if isinstance(line, Damage):
                 yield damaged(line, part, number)
             elif line:
-                yield probe(line, name, number, export.moment, export.server)
+                yield probe(line, name, number, moment)

@@ -36,7 +36,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     first: number of the file's lines in earlier parts, once they have been counted.  moment: when the file's
     export was taken.  max_line: longer lines are damage.  server: the EHR, where its resources may have moved to
     another patient, else empty.
-    home: the EHR, where it is known.  claims: whom it names is compared with what other EHRs name.
+    claims: whom it names is compared with what other EHRs name.
     """
 
     path: str
@@ -48,7 +48,6 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     first: int = 0
     max_line: int = MAX_LINE
     server: str = ""
-    home: str = ""
     claims: bool = False
 
 

@@ -130,11 +130,9 @@ def _left(engine: Engine, parts: Sequence[Part], summaries: Sequence[Summary]) -
 def _parts(inputs: Inputs, limits: Limits) -> Iterator[Part]:
     servers, known = inputs.servers(), inputs.known_servers()
     for name, path in inputs.files.items():
-        export = inputs.export_of(name)
-        for part in parts_of(
-            path, name, export.moment, part_bytes=limits.part_bytes, max_line=limits.max_line
-        ):
-            yield replace(part, server=servers.get(name, ""), home=export.server, claims=name in known)
+        moment = inputs.export_of(name).moment
+        for part in parts_of(path, name, moment, part_bytes=limits.part_bytes, max_line=limits.max_line):
+            yield replace(part, server=servers.get(name, ""), claims=name in known)
 
 
 def _numbered(parts: Sequence[Part], summaries: Sequence[Summary]) -> list[Part]:

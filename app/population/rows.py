@@ -158,13 +158,6 @@ def patient_in(reference: str | None) -> str | None:
     return (match[1] or match[2]) if match else None
 
 
-def is_elsewhere(reference: str, server: str) -> bool:
-    """Whether an absolute reference leads to another EHR than the one known; no other reference does."""
-    if not server or "://" not in reference:
-        return False
-    return server_of(reference.rpartition("/Patient/")[0]) != server
-
-
 def _outermost(pattern: re.Pattern[bytes], raw: bytes) -> list[str]:
     """The matches nested least deeply: a contained resource has a type and an id of its own."""
     matches = list(pattern.finditer(raw))
@@ -210,14 +203,12 @@ def read_probe(raw: bytes) -> Probe | str:
         return "it is nested too deeply"
 
 
-def owner_of(seen: Probe, server: str = "") -> tuple[str | None, str]:
-    """Whose resource it is, and, when that cannot be told although it should, why.  server: the EHR, if known."""
+def owner_of(seen: Probe) -> tuple[str | None, str]:
+    """Whose resource it is, and, when that cannot be told although it should, why."""
     if seen.resourceType == "Patient":
         return (seen.id, "") if seen.id else (None, "a Patient without an id")
     reference = (seen.subject or seen.patient or _attending(seen)).reference
     owner = patient_in(reference)
-    if owner and reference and is_elsewhere(reference, server):
-        return None, "it names a patient of another server"
     if owner is None and reference and ("Patient" in reference or reference.startswith("urn:")):
         return None, "the reference to the patient cannot be resolved"
     if owner is None and seen.resourceType in DRUG_KINDS:
@@ -233,12 +224,12 @@ def _attending(seen: Probe) -> _Reference:
     return actors[0] if seen.resourceType == "Appointment" and len(actors) == 1 else _Reference()
 
 
-def probe(raw: bytes, file: str, line: int, moment: float = 0.0, server: str = "") -> Row | SetAside:
-    """Whose resource is this, and of what kind?  server: the EHR it is from, if known."""
+def probe(raw: bytes, file: str, line: int, moment: float = 0.0) -> Row | SetAside:
+    """Whose resource is this, and of what kind?"""
     seen = read_probe(raw)
     if isinstance(seen, str):
         return msgspec.structs.replace(set_aside(raw, file, line, seen), moment=moment)
-    owner, problem = owner_of(seen, server)
+    owner, problem = owner_of(seen)
     if problem:
         return msgspec.structs.replace(set_aside(raw, file, line, problem), moment=moment)
     meta = seen.meta or _Meta()

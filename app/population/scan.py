@@ -23,7 +23,6 @@ from app.population.rows import (
     SetAside,
     decode_drug_probe,
     decode_probe,
-    is_elsewhere,
     owner_of,
     patient_in,
     read_probe,
@@ -77,15 +76,15 @@ class Scanned(msgspec.Struct):
 
 
 class _Numbers(dict[str, int]):
-    """Numbers of patients by the references to them; one that leads to no patient of the EHR is a KeyError."""
+    """Numbers of patients by the references to them; one that leads to no patient is a KeyError."""
 
-    def __init__(self, numbers: dict[str, int], home: str) -> None:
+    def __init__(self, numbers: dict[str, int]) -> None:
         super().__init__()
-        self._numbers, self._home = numbers, home
+        self._numbers = numbers
 
     def __missing__(self, reference: str) -> int:
         owner = patient_in(reference)
-        if owner is None or is_elsewhere(reference, self._home):
+        if owner is None:
             raise KeyError(reference)
         self[reference] = number = self._numbers.setdefault(owner, len(self._numbers))
         return number
@@ -97,7 +96,7 @@ class _Scan:
     def __init__(self, part: Part, drugs: Drugs) -> None:
         self.part, self.drugs = part, drugs
         self.numbers: dict[str, int] = {"": NOBODY}
-        self.by_reference = _Numbers(self.numbers, part.home)
+        self.by_reference = _Numbers(self.numbers)
         self.kinds: dict[str, int] = {}
         self.set_aside: list[SetAside] = []
         self.medications: dict[str, tuple[Verdict, list[str]]] = {}
@@ -199,7 +198,7 @@ class _Scan:
         seen = read_probe(text)
         if isinstance(seen, str):
             return self._put_aside(text, number, seen)
-        owner, problem = owner_of(seen, self.part.home)
+        owner, problem = owner_of(seen)
         if problem:
             return self._put_aside(text, number, problem)
         known = self.numbers.setdefault(owner or "", len(self.numbers))
