@@ -68,7 +68,7 @@ def directions_of(dosages: Sequence[Dosage], zone: tzinfo, supply: Fraction | No
         differs = differs or _differ(structured, reading)
         readings += [reading] if reading is not None else []
     if len(dosages) > 1:
-        parts = _one_after_the_other(dosages, parts, supply)
+        parts = _one_after_the_other(*_without_repeated_text(dosages, parts), supply)
     sigs = _without_touching_bounds([sig for part in parts for sig in part])
     ends = [sig.end for sig in sigs if sig.end is not None]
     return Directions(
@@ -80,6 +80,24 @@ def directions_of(dosages: Sequence[Dosage], zone: tzinfo, supply: Fraction | No
         start=min((sig.start for sig in sigs if sig.start is not None), default=None),
         end=max(ends) if sigs and len(ends) == len(sigs) else None,
     )
+
+
+def _without_repeated_text(
+    dosages: Sequence[Dosage], parts: list[list[Sig]]
+) -> tuple[list[Dosage], list[list[Sig]]]:
+    """Without instructions in words alone that say what a structured one says already."""
+    both = list(zip(dosages, parts, strict=True))
+    told = {_amounts(part) for dosage, part in both if not _is_text(dosage)}
+    kept = [(one, part) for one, part in both if not (_is_text(one) and _amounts(part) in told)]
+    return [dosage for dosage, _ in kept], [part for _, part in kept]
+
+
+def _is_text(dosage: Dosage) -> bool:
+    return dosage.timing is None and not dosage.doseAndRate
+
+
+def _amounts(part: Sequence[Sig]) -> tuple[tuple[object, ...], ...]:
+    return tuple((sig.dose, sig.times_low, sig.times_high) for sig in part)
 
 
 def _one_after_the_other(
@@ -239,8 +257,10 @@ def _step_dose(step: SigStep) -> Amount | None:
 
 def _differ(structured: Sig, reading: SigReading | None) -> bool:
     """Whether fields and text state the same thing differently; tablets and milligrams are not compared."""
-    if reading is None or reading.status != "parsed" or len(reading.steps) != 1:
+    if reading is None or reading.status != "parsed":
         return False
+    if len(reading.steps) != 1:
+        return reading.relation != "sequence" and _totals_differ(structured, reading.steps)
     step = reading.steps[0]
     told = structured.times_high, step.per_day_high
     if None not in told and told[0] != told[1]:
@@ -248,6 +268,16 @@ def _differ(structured: Sig, reading: SigReading | None) -> bool:
     dose = structured.dose
     same_unit = dose is not None and dose.unit != "" and dose.unit == step.dose_unit
     return dose is not None and same_unit and dose.high != step.dose_high
+
+
+def _totals_differ(structured: Sig, steps: Sequence[SigStep]) -> bool:
+    """Whether "1 in the morning and 2 at night" adds up to another day than the fields."""
+    dose, times = structured.dose, structured.times_high
+    if dose is None or times is None or any(step.dose_unit != dose.unit for step in steps):
+        return False
+    if any(step.dose_high is None or step.per_day_high is None for step in steps):
+        return False
+    return sum((step.dose_high or 0) * (step.per_day_high or 0) for step in steps) != dose.high * times
 
 
 def _without_touching_bounds(sigs: list[Sig]) -> list[Sig]:

@@ -528,3 +528,33 @@ def test_twice_a_day_with_meals_is_twice(when: list[str], mme: int) -> None:
     timing = {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d", "when": when}}
     found = answer(by(dosageInstruction=[{"timing": timing, "doseAndRate": ONE_TABLET}])).mme
     assert number(found.current) == mme
+
+
+def test_one_instruction_sent_in_fields_and_again_in_words_is_taken_once() -> None:
+    words = {"text": "Take 1 tablet by mouth 4 times daily"}
+    mme = answer(request(OXYCODONE_10, dosageInstruction=[*QID, words], dispenseRequest=MONTH)).mme
+    assert (number(mme.current), number(mme.sig_max), mme.complete) == (60, 60, True)
+    alone = {"quantity": quantity(120, "tablet")}
+    mme = answer(
+        request(OXYCODONE_10, authoredOn="2026-02-20", dosageInstruction=[*QID, words], dispenseRequest=alone)
+    ).mme
+    assert number(mme.current) == 60
+
+
+def test_other_words_beside_an_instruction_in_fields_are_added() -> None:
+    words = {"text": "Take 2 tablets by mouth at bedtime"}
+    mme = answer(request(OXYCODONE_10, dosageInstruction=[*QID, words])).mme
+    assert number(mme.sig_max) == 90
+
+
+@pytest.mark.parametrize(
+    ("text", "differs"),
+    [
+        ("Take 1 tablet in the morning and 3 tablets at bedtime", False),
+        ("Take 1 tablet in the morning and 2 tablets at bedtime", True),
+        ("Take 2 tablets in the morning and 4 tablets at bedtime", True),
+    ],
+)
+def test_words_that_add_up_to_another_day_than_the_fields_are_named(text: str, differs: bool) -> None:
+    found = answer(request(OXYCODONE_10, dosageInstruction=[{**QID[0], "text": text}], dispenseRequest=MONTH))
+    assert ("codes_disagree" in {issue.code.value for issue in found.issues}) is differs
