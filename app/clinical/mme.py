@@ -23,7 +23,7 @@ from app.clinical.opioids import (
 )
 from app.clinical.policy import Policy
 from app.clinical.supply import Supply, all_read, moved, supplies
-from app.clinical.timeline import Timeline, lay_out, still_open
+from app.clinical.timeline import Timeline, lay_out, same_kind, still_open
 from fhir_mappings.facts import Facts, Fill, Order
 from valuesets import Terms
 
@@ -123,11 +123,7 @@ def _may_still_last(laid: Timeline, day: int) -> tuple[Supply, ...]:
         supply
         for supply in everything
         if _may_outlast(supply, day)
-        and not any(
-            other.start > supply.start
-            and (other.drug.ingredient, other.drug.release) == (supply.drug.ingredient, supply.drug.release)
-            for other in everything
-        )
+        and not any(other.start > supply.start and same_kind(other, supply) for other in everything)
     )
 
 

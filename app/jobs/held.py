@@ -13,10 +13,17 @@ from app.store.records import KeptEntry
 _REMOVED = frozenset({404, 410})
 
 
-class _Resource(msgspec.Struct, gc=False):
+class _Identifier(msgspec.Struct, gc=False):
+    value: str = ""
+
+
+class WrittenResource(msgspec.Struct, gc=False):
+    """What tells whether a resource is what an entry became."""
+
     resourceType: str = ""  # noqa: N815 - a name of FHIR
     id: str = ""
     status: str = ""
+    identifier: list[_Identifier] = []
 
 
 def held_among(raw: Iterable[bytes], kept: Iterable[KeptEntry]) -> frozenset[str]:
@@ -24,7 +31,7 @@ def held_among(raw: Iterable[bytes], kept: Iterable[KeptEntry]) -> frozenset[str
     wanted = {one.reference for one in kept if one.reference}
     if not wanted:
         return frozenset()
-    return frozenset(f"{one.resourceType}/{one.id}" for text in raw if (one := _read(text))) & wanted
+    return frozenset(f"{one.resourceType}/{one.id}" for text in raw if (one := read_written(text))) & wanted
 
 
 async def removed(client: FhirClient, kept: Sequence[KeptEntry], deadline: float) -> frozenset[str]:
@@ -41,12 +48,13 @@ async def _is_gone(client: FhirClient, reference: str, deadline: float) -> bool:
     answer = await client.read(kind, id_, deadline)
     if answer.problem is not None:
         return answer.problem.status in _REMOVED
-    found = _read(answer.items[0])
+    found = read_written(answer.items[0])
     return found is not None and found.status == "entered-in-error"
 
 
-def _read(text: bytes) -> _Resource | None:
+def read_written(text: bytes) -> WrittenResource | None:
+    """None for what cannot be read."""
     try:
-        return msgspec.json.decode(text, type=_Resource)
+        return msgspec.json.decode(text, type=WrittenResource)
     except msgspec.MsgspecError:
         return None

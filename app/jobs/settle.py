@@ -5,23 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-import msgspec
-
 from app.ehr.entry_resources import kind_of
+from app.jobs.held import read_written
 from app.jobs.record import note
 from app.jobs.service import Service, in_thread
 from app.store.launch import Launch
 from app.store.records import KeptEntry, WriteBack
-
-
-class _Identifier(msgspec.Struct, gc=False):
-    value: str = ""
-
-
-class _Identified(msgspec.Struct, gc=False):
-    resourceType: str = ""  # noqa: N815 - a name of FHIR
-    id: str = ""
-    identifier: list[_Identifier] = []
 
 
 async def settled(
@@ -49,11 +38,8 @@ def _reference(kept: KeptEntry, raw: Iterable[bytes]) -> str:
         return ""
     mark = kept.entry.id.encode()
     for text in raw:
-        if mark not in text:
-            continue
-        try:
-            resource = msgspec.json.decode(text, type=_Identified)
-        except msgspec.MsgspecError:
+        resource = read_written(text) if mark in text else None
+        if resource is None:
             continue
         named = {identifier.value for identifier in resource.identifier}
         if resource.resourceType == kind_of(kept.entry) and kept.entry.id in named:

@@ -33,6 +33,7 @@ OXYCODONE = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm"
              "text": "oxycodone hydrochloride 5 MG Oral Tablet"}  # fmt: skip
 LISINOPRIL = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "314076"}],
               "text": "lisinopril 10 MG Oral Tablet"}  # fmt: skip
+OUTPUT = [{"type": "MedicationRequest", "url": "MedicationRequest.ndjson"}]
 Json = dict[str, object]
 Line = Json | bytes
 

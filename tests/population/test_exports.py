@@ -13,6 +13,7 @@ from app.jobs.policies import load_policy, load_site_terms
 from tests.population.conftest import (
     DAY,
     LISINOPRIL,
+    OUTPUT,
     OXYCODONE,
     Line,
     condition,
@@ -25,7 +26,6 @@ from tests.population.conftest import (
 )
 
 JUNE, JULY = "2026-06-01T00:00:00Z", "2026-06-20T00:00:00+00:00"
-OUTPUT = [{"type": "MedicationRequest", "url": "MedicationRequest.ndjson"}]
 
 
 def _tablets(count: int, id_: str = "m1", **more: object) -> dict[str, object]:

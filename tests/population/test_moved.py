@@ -9,6 +9,7 @@ from app.jobs.evaluate_population import EngineName
 from app.population.pipeline import Limits
 from tests.population.conftest import (
     LISINOPRIL,
+    OUTPUT,
     Line,
     Run,
     condition,
@@ -20,7 +21,6 @@ from tests.population.conftest import (
     write,
 )
 
-OUTPUT = [{"type": "MedicationRequest", "url": "MedicationRequest.ndjson"}]
 MONTHS = {"a": "2026-06-20T00:00:00Z", "b": "2026-06-01T00:00:00Z"}
 
 

@@ -8,6 +8,7 @@ import pytest
 from app.errors import LtotError
 from tests.population.conftest import (
     LISINOPRIL,
+    OUTPUT,
     OXYCODONE,
     Line,
     evaluate,
@@ -19,7 +20,6 @@ from tests.population.conftest import (
 )
 
 JUNE, LATER = "2026-06-01T00:00:00Z", "2026-06-20T00:00:00Z"
-OUTPUT = [{"type": "MedicationRequest", "url": "MedicationRequest.ndjson"}]
 GONE = [{"type": "Bundle", "url": "gone.ndjson"}]
 
 
