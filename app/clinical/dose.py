@@ -15,7 +15,8 @@ from fractions import Fraction
 from msgspec import Struct
 from msgspec.structs import replace
 
-from app.clinical.supply import PIECES, Supply, is_patch
+from app.clinical.lasting import PIECES, is_patch
+from app.clinical.supply import Supply
 from fhir_mappings.facts import Amount, DrugFact, Sig
 
 

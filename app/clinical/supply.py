@@ -14,15 +14,10 @@ from operator import attrgetter
 from msgspec import Struct
 from msgspec.structs import replace
 
+from app.clinical.lasting import LONGEST_BOUNDS, longest_days, supply_days
 from fhir_mappings.facts import DrugFact, Facts, Fill, Order, Sig
 
-LONGEST_SUPPLY = 120
-LONGEST_BOUNDS = 366
 DUPLICATE_DAYS = 3
-# What is dispensed piece by piece; boxes, bottles and kits do not tell how much is in them.
-PIECES = frozenset({"unit", "patch", "spray"})
-FENTANYL_WEAR = Fraction(3)
-BUPRENORPHINE_WEAR = Fraction(7)
 _COUNTED_INTENTS = frozenset(
     {"order", "original-order", "instance-order", "reflex-order", "filler-order", ""}
 )
@@ -75,10 +70,6 @@ class Supply(Struct, frozen=True):
 
 
 BY_START = attrgetter("start", "ref")
-
-
-def is_patch(drug: DrugFact) -> bool:
-    return drug.strength_unit == "mcg/h" or drug.route == "transdermal"
 
 
 def all_read(facts: Facts) -> bool:
@@ -209,7 +200,7 @@ def _of_fill(fill: Fill, order: Order | None) -> Supply:
     sigs = fill.sigs or (order.sigs if order else ())
     quantity = fill.quantity
     recorded = fill.supply_days
-    days = _days(fill.drug, recorded, quantity, fill.quantity_unit, sigs)
+    days = supply_days(fill.drug, recorded, quantity, fill.quantity_unit, sigs)
     partial = (
         order is not None
         and order.quantity is not None
@@ -240,7 +231,7 @@ def _of_fill(fill: Fill, order: Order | None) -> Supply:
         for_oud=order.for_oud if order else None,
         longest=None
         if days is None or told
-        else _longest(fill.drug, quantity, fill.quantity_unit, sigs, start, days),
+        else longest_days(fill.drug, quantity, fill.quantity_unit, sigs, start, days),
     )
 
 
@@ -248,7 +239,7 @@ def _of_order(order: Order, as_of: int) -> Supply:
     """Without a fill the order is taken as filled on its first day, with every refill while it is active."""
     start = order.start.toordinal() if order.start else as_of
     drug, sigs, quantity, unit = order.drug, order.sigs, order.quantity, order.quantity_unit
-    one = _days(drug, order.supply_days, quantity, unit, sigs) if order.start else None
+    one = supply_days(drug, order.supply_days, quantity, unit, sigs) if order.start else None
     ends_by = order.end.toordinal() if order.end is not None else None
     bounds = ends_by if order.end_basis in {"bounds", "text"} else None
     if one is None and bounds is not None and 0 <= bounds - start < LONGEST_BOUNDS:
@@ -260,7 +251,7 @@ def _of_order(order: Order, as_of: int) -> Supply:
         last = min(last, bounds)
     longest = bounds if days is None else None
     if days is not None and order.supply_days is None:
-        longest = _longest(drug, quantity, unit, sigs, start, days)
+        longest = longest_days(drug, quantity, unit, sigs, start, days)
         if longest is not None and bounds is not None:
             longest = min(longest, bounds)
     if order.status in _ENDED:
@@ -277,119 +268,6 @@ def _of_order(order: Order, as_of: int) -> Supply:
         longest=longest,
         undated=order.start is None,
     )  # fmt: skip
-
-
-def _longest(
-    drug: DrugFact, quantity: Fraction | None, unit: str, sigs: Sequence[Sig], start: int, days: int
-) -> int | None:
-    """The last day of a supply without recorded days when the least is taken of it."""
-    if quantity is None or is_patch(drug) or any(sig.sequence_day is not None for sig in sigs):
-        return None
-    lasting = _quantity_days(drug, quantity, unit, sigs, least=True)
-    if lasting is None or lasting <= days:
-        return None
-    return start + min(int(lasting), LONGEST_SUPPLY) - 1
-
-
-def _days(
-    drug: DrugFact, recorded: Fraction | None, quantity: Fraction | None, unit: str, sigs: Sequence[Sig]
-) -> int | None:
-    """Days' supply: recorded, else the shortest the quantity can last, else the length of a written course."""
-    if recorded is not None and (days := _whole_days(recorded)) is not None:
-        return days
-    if any(sig.sequence_day is not None for sig in sigs):
-        return _course_days(drug, quantity, unit, sigs)
-    if quantity is None:
-        return None
-    if is_patch(drug):
-        lasting = _patch_days(drug, quantity, sigs) if unit in PIECES else None
-    else:
-        lasting = _quantity_days(drug, quantity, unit, sigs)
-    return _whole_days(lasting) if lasting is not None else None
-
-
-def _whole_days(days: Fraction) -> int | None:
-    """Full days of a supply, None outside what a supply can last.  Exact, and faster than comparing fractions."""
-    part, whole = days.as_integer_ratio()
-    return part // whole if whole <= part <= LONGEST_SUPPLY * whole else None
-
-
-def _course_days(drug: DrugFact, quantity: Fraction | None, unit: str, sigs: Sequence[Sig]) -> int | None:
-    """A written sequence lasts as long as its steps; a last step without a length, as long as the rest of the units.
-
-    Steps that begin on one day are taken together.
-    """
-    days = max(sig.sequence_day or 0 for sig in sigs)
-    last = [sig for sig in sigs if sig.sequence_day == days]
-    earlier = [sig for sig in sigs if sig.sequence_day != days]
-    if any(sig.sequence_day is None or sig.duration_days is None for sig in earlier):
-        return None
-    lengths = [sig.duration_days for sig in last if sig.duration_days is not None]
-    if len(lengths) == len(last):
-        days += max(lengths)
-        return days if 1 <= days <= LONGEST_BOUNDS else None
-    units = [one for sig in (*earlier, *last) if (one := daily_units(drug, sig, unit))]
-    if quantity is None or len(units) < len(sigs):
-        return None
-    used = sum(one * (sig.duration_days or 0) for one, sig in zip(units, earlier, strict=False))
-    a_day = sum(units[len(earlier) :])
-    days += int((quantity - used) / a_day) if quantity > used else 0
-    return days if 1 <= days <= LONGEST_SUPPLY else None
-
-
-def _patch_days(drug: DrugFact, quantity: Fraction, sigs: Sequence[Sig]) -> Fraction | None:
-    """Quantity times wear days, over patches worn at once; the usual wear time where the sig states none."""
-    if len(sigs) > 1:
-        return None
-    worn = Fraction(1)
-    wear = BUPRENORPHINE_WEAR if drug.ingredient == "buprenorphine" else FENTANYL_WEAR
-    if sigs:
-        sig = sigs[0]
-        if sig.dose is not None and sig.dose.unit in {"patch", "unit"}:
-            worn = sig.dose.high
-        if sig.times_high is not None and sig.times_high > 0:
-            wear = 1 / sig.times_high
-    return quantity * wear / worn
-
-
-def _quantity_days(
-    drug: DrugFact, quantity: Fraction, unit: str, sigs: Sequence[Sig], *, least: bool = False
-) -> Fraction | None:
-    """Quantity over the most units a day the sig allows, or over the least."""
-    most = Fraction(0)
-    for sig in sigs:
-        units = daily_units(drug, sig, unit, least=least)
-        if units is None or (sig.start is not None and len(sigs) > 1 and sig.end is not None):
-            return None
-        most += units
-    return quantity / most if most > 0 else None
-
-
-def daily_units(drug: DrugFact, sig: Sig, unit: str, *, least: bool = False) -> Fraction | None:
-    """The largest, or least, number of dispensed units (tablets, mL) a day one sig allows."""
-    if sig.dose is None or sig.times_high is None or sig.times_low is None:
-        return None
-    per_dose = _in_units(drug, sig.dose.low if least else sig.dose.high, sig.dose.unit, unit)
-    if per_dose is None:
-        return None
-    units = per_dose * (sig.times_low if least else sig.times_high)
-    for limit in sig.max_per_day:
-        most = _in_units(drug, limit.high, limit.unit, unit)
-        if most is not None:
-            units = min(units, most)
-    return units
-
-
-def _in_units(drug: DrugFact, amount: Fraction, unit: str, dispensed: str) -> Fraction | None:
-    """An amount in dispensed units; milligrams through the strength."""
-    if unit == dispensed or (unit in {"unit", "spray"} and dispensed in PIECES):
-        return amount
-    if unit in {"mg", "mcg"} and drug.strength and drug.strength_unit in {"mg", "mg/mL", "mg/{actuat}"}:
-        milligrams = amount if unit == "mg" else amount / 1000
-        per_unit = drug.strength
-        fits = dispensed == "mL" if drug.strength_unit == "mg/mL" else dispensed in PIECES
-        return milligrams / per_unit if fits else None
-    return None
 
 
 def moved(supply: Supply, first: int, last: int) -> Supply:
