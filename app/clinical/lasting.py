@@ -9,6 +9,7 @@ from fhir_mappings.facts import DrugFact, Sig
 
 LONGEST_SUPPLY = 120
 LONGEST_BOUNDS = 366
+USUAL_SUPPLY = 30
 # What is dispensed piece by piece; boxes, bottles and kits do not tell how much is in them.
 PIECES = frozenset({"unit", "patch", "spray"})
 FENTANYL_WEAR = Fraction(3)
@@ -19,16 +20,15 @@ def is_patch(drug: DrugFact) -> bool:
     return drug.strength_unit == "mcg/h" or drug.route == "transdermal"
 
 
-def longest_days(
-    drug: DrugFact, quantity: Fraction | None, unit: str, sigs: Sequence[Sig], start: int, days: int
-) -> int | None:
-    """The last day of a supply without recorded days when the least is taken of it."""
+def longest_days(drug: DrugFact, quantity: Fraction | None, unit: str, sigs: Sequence[Sig]) -> int | None:
+    """For how many days it lasts when the least is taken of it; taken as needed, for a usual supply at least."""
     if quantity is None or is_patch(drug) or any(sig.sequence_day is not None for sig in sigs):
         return None
     lasting = _quantity_days(drug, quantity, unit, sigs, least=True)
-    if lasting is None or lasting <= days:
+    if lasting is None:
         return None
-    return start + min(int(lasting), LONGEST_SUPPLY) - 1
+    days = min(int(lasting), LONGEST_SUPPLY)
+    return max(days, USUAL_SUPPLY) if all(sig.prn for sig in sigs) else days
 
 
 def supply_days(

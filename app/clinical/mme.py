@@ -13,6 +13,7 @@ from app.clinical.counting import Counter, is_counted, methadone_per_day, uncoun
 from app.clinical.daily import change_points, stretches, total, window
 from app.clinical.directions import as_directed
 from app.clinical.evaluation import Contribution, Mme, Uncounted
+from app.clinical.lasting import USUAL_SUPPLY
 from app.clinical.opioids import (
     for_opioid_use_disorder,
     has_no_factor_by_design,
@@ -32,7 +33,6 @@ _MAY_STILL_LAST = (
     "at the greatest use its directions allow its supply has ended; taken less often it still lasts"
 )
 _COMPLETED = "completed lately; how long what was given lasts is not recorded"
-_USUAL_DAYS = 30
 _REPORTED = "reported as taken at home, with no prescription to count from"
 _UNDATED = "a fill without a date or an order; it may be in use"
 _INJECTED = "by injection or pump, for which there is no MME factor, and not in the sum"
@@ -133,7 +133,7 @@ def _may_outlast(supply: Supply, day: int) -> bool:
         longest = supply.longest or 0
         return supply.last < day <= longest and supply.status in {"active", "unknown", ""}
     ended = supply.ends_by is not None and supply.ends_by < day
-    return supply.status == "completed" and not ended and day - supply.start < _USUAL_DAYS
+    return supply.status == "completed" and not ended and day - supply.start < USUAL_SUPPLY
 
 
 def _may_be_current(supply: Supply, day: int, policy: Policy) -> bool:

@@ -231,8 +231,13 @@ def _of_fill(fill: Fill, order: Order | None) -> Supply:
         for_oud=order.for_oud if order else None,
         longest=None
         if days is None or told
-        else longest_days(fill.drug, quantity, fill.quantity_unit, sigs, start, days),
+        else _at_least_use(start, days, longest_days(fill.drug, quantity, fill.quantity_unit, sigs)),
     )
+
+
+def _at_least_use(start: int, days: int, longest: int | None, fills: int = 1) -> int | None:
+    """The last day of so many fills at the least use, where that is later than at the greatest."""
+    return start + longest * fills - 1 if longest is not None and longest * fills > days else None
 
 
 def _of_order(order: Order, as_of: int) -> Supply:
@@ -251,7 +256,7 @@ def _of_order(order: Order, as_of: int) -> Supply:
         last = min(last, bounds)
     longest = bounds if days is None else None
     if days is not None and order.supply_days is None:
-        longest = longest_days(drug, quantity, unit, sigs, start, days)
+        longest = _at_least_use(start, days, longest_days(drug, quantity, unit, sigs), 1 + refills)
         if longest is not None and bounds is not None:
             longest = min(longest, bounds)
     if order.status in _ENDED:

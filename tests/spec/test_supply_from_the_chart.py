@@ -208,6 +208,42 @@ def test_one_short_supply_by_range_is_no_long_term_therapy() -> None:
     assert answer(*by_range("2026-01-08")).ltot.status == "no"
 
 
+AS_NEEDED = [
+    {
+        "timing": {"repeat": {"frequency": 1, "period": 6, "periodUnit": "h"}},
+        "doseAndRate": [{"doseQuantity": quantity(1, "tablet")}],
+        "asNeededBoolean": True,
+    }
+]
+
+
+def as_needed(count: int, *days: str, **supply: Any) -> list[Json]:
+    request = {"quantity": quantity(count, "tablet")} | supply
+    return [
+        by(id=f"m{day}", authoredOn=day, dosageInstruction=AS_NEEDED, dispenseRequest=request) for day in days
+    ]
+
+
+def test_tablets_taken_as_needed_may_last_a_month() -> None:
+    """90 tablets every 30 days: over after 22 days when one is taken every 6 hours, which nobody has to."""
+    found = answer(*as_needed(90, "2025-11-17", "2025-12-17", "2026-01-16", "2026-02-15"))
+    assert (found.ltot.status, found.ltot.covered_days_90) == ("cannot_tell", 66)
+    assert ([one.reason for one in found.mme.uncounted], found.mme.current) == (["may_still_last"], None)
+
+
+@pytest.mark.parametrize(("begun", "mme"), [("2026-02-20", None), ("2026-02-05", 0)])
+def test_a_few_tablets_as_needed_are_no_long_term_therapy(begun: str, mme: int | None) -> None:
+    found = answer(*as_needed(20, begun))
+    assert (found.ltot.status, found.mme.current) == ("no", mme)
+
+
+@pytest.mark.parametrize(("refills", "mme"), [(5, None), (1, 0)])
+def test_refills_last_as_long_as_the_first_fill_may(refills: int, mme: int | None) -> None:
+    """60 tablets, one every 6 hours as needed, since 10 December: each fill lasts 15 days at least, or 30."""
+    found = answer(*as_needed(60, "2025-12-10", numberOfRepeatsAllowed=refills)).mme
+    assert (found.current, found.complete) == (mme, mme == 0)
+
+
 def test_an_active_order_for_years_has_not_ended() -> None:
     """Bounds of 19 months are not one supply, and they hold today."""
     bounds = {"boundsPeriod": {"start": "2025-06-01", "end": "2026-12-31"}}
