@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
@@ -11,17 +12,18 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
+from fhir_mappings.doses import UNIT_UNKNOWN, dose_of, maxima_of
 from fhir_mappings.facts import Amount, DrugFact, Sig
-from fhir_mappings.resources import Dosage, DoseAndRate, Quantity, Ratio
+from fhir_mappings.resources import Dosage
 from fhir_mappings.sig_text import SigReading, SigStep, parse_sig
 from fhir_mappings.timing import Times, times_of
-from fhir_mappings.units import amount_of, days_of, number_of, value_of
+from fhir_mappings.units import number_of
 
-# Epic states one dose up to three times; the ordered one comes first, and they are never added.
-_ENTRY_ORDER = {"ordered": 0, "": 1, "calculated": 2, "admin-amount": 3}
 CERTAIN = Fraction(9, 10)
-UNIT_UNKNOWN = "unit_unknown"
 _FEW = 4
+_PART_OF_DAY = re.compile(
+    r"\b(?:morning|noon|midday|afternoon|evening|night|bedtime|hs|am|pm|breakfast|lunch|dinner|supper)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Directions:
     """The sigs of one order.
 
     refused: why its text could not be read where it was needed.  differs: structured fields and text contradict
-    each other.  text_start, text_end: dates written in the text.  start, end: the bounds of all sigs together.
+    each other.  text_start, text_end: days written in the text, the same in every one.  start, end: the bounds
+    of all sigs together, None where one sig has none.
     """
 
     sigs: tuple[Sig, ...] = ()
@@ -58,28 +61,59 @@ def directions_of(dosages: Sequence[Dosage], zone: tzinfo, supply: Fraction | No
     if not dosages:
         return Directions()
     parts: list[list[Sig]] = []
-    readings: list[SigReading] = []
+    readings: list[SigReading | None] = []
     differs = False
     for dosage in dosages:
-        written = _texts(dosage)
-        reading = _reading(tuple(written))
-        structured = _structured(dosage, times_of(dosage.timing, zone), written)
-        parts.append(_with_text(structured, reading))
-        differs = differs or _differ(structured, reading)
-        readings += [reading] if reading is not None else []
+        texts = _texts(dosage)
+        reading = _reading(tuple(texts))
+        structured = _structured(dosage, times_of(dosage.timing, zone), texts)
+        goes_on = len(dosages) == 1 and _goes_on(structured, reading)
+        parts.append(
+            _from_steps(structured, reading) if goes_on and reading else _with_text(structured, reading)
+        )
+        differs = differs or _differ(structured, reading, alone=len(dosages) == 1)
+        readings.append(reading)
+    written = [_days(reading) for reading in readings]
     if len(dosages) > 1:
+        parts = _on_own_days(parts, written)
         parts = _one_after_the_other(*_without_repeated_text(dosages, parts), supply)
+    alike = len(set(written)) == 1
     sigs = _without_touching_bounds([sig for part in parts for sig in part])
+    starts = [sig.start for sig in sigs if sig.start is not None]
     ends = [sig.end for sig in sigs if sig.end is not None]
     return Directions(
         sigs=tuple(sigs),
         refused=next((sig.problem for sig in sigs if sig.problem.startswith("sig_")), ""),
         differs=differs,
-        text_start=next((reading.start for reading in readings if reading.start), None),
-        text_end=next((reading.end for reading in readings if reading.end), None),
-        start=min((sig.start for sig in sigs if sig.start is not None), default=None),
+        text_start=written[0][0] if alike and written[0][0] else _fill_from(readings),
+        text_end=written[0][1] if alike else None,
+        start=min(starts) if sigs and len(starts) == len(sigs) else None,
         end=max(ends) if sigs and len(ends) == len(sigs) else None,
     )
+
+
+_Days = tuple[date | None, date | None]
+
+
+def _days(reading: SigReading | None) -> _Days:
+    """The first and last day one text names.  From when it may be filled concerns the whole order."""
+    if reading is None:
+        return None, None
+    return None if reading.start == reading.fill_from else reading.start, reading.end
+
+
+def _fill_from(readings: Iterable[SigReading | None]) -> date | None:
+    return next((one.fill_from for one in readings if one is not None and one.fill_from), None)
+
+
+def _on_own_days(parts: list[list[Sig]], days: Sequence[_Days]) -> list[list[Sig]]:
+    """Instructions whose texts name different days hold on the days each names."""
+    if len(set(days)) == 1:
+        return parts
+    return [
+        [replace(sig, start=sig.start or first, end=sig.end or last) for sig in part]
+        for part, (first, last) in zip(parts, days, strict=True)
+    ]
 
 
 def _without_repeated_text(
@@ -108,6 +142,8 @@ def _one_after_the_other(
     Left side by side where dates tell, a length but the last is missing, or all together outlast what was supplied:
     some EHRs number what is taken in the morning and at night.
     """
+    if _at_different_times(dosages):
+        return parts
     steps: dict[Fraction, list[Sig]] = {}
     for dosage, part in zip(dosages, parts, strict=True):
         number = number_of(dosage.sequence)
@@ -124,6 +160,20 @@ def _one_after_the_other(
     return placed if len(placed) > 1 and (supply is None or day <= supply) else parts
 
 
+def _at_different_times(dosages: Sequence[Dosage]) -> bool:
+    """Whether each names times of day, and none of them another's."""
+    named = [_times_of_day(dosage) for dosage in dosages]
+    return all(named) and len(frozenset[str]().union(*named)) == sum(map(len, named))
+
+
+def _times_of_day(dosage: Dosage) -> frozenset[str]:
+    repeat = dosage.timing.repeat if dosage.timing else None
+    coded = [*repeat.when, *repeat.timeOfDay] if repeat else []
+    return frozenset(
+        coded or [word for text in _texts(dosage) for word in _PART_OF_DAY.findall(text.lower())]
+    )
+
+
 def _texts(dosage: Dosage) -> list[str]:
     """The words of one instruction; Oracle keeps more of them in an extension."""
     extended = [part.valueString for part in dosage.extension if "instruction" in part.url]
@@ -133,13 +183,13 @@ def _texts(dosage: Dosage) -> list[str]:
 
 
 def _structured(dosage: Dosage, times: Times, texts: Sequence[str]) -> Sig:
-    dose, problem = _dose(dosage.doseAndRate)
+    dose, problem = dose_of(dosage.doseAndRate)
     return Sig(
         dose=dose,
         times_low=times.low,
         times_high=times.high,
         peak_times=times.peak,
-        max_per_day=_maxima(dosage.maxDosePerPeriod),
+        max_per_day=maxima_of(dosage.maxDosePerPeriod),
         prn=bool(dosage.asNeededBoolean or dosage.asNeededCodeableConcept),
         start=times.start,
         end=times.end,
@@ -181,7 +231,7 @@ def _with_text(structured: Sig, reading: SigReading | None) -> list[Sig]:
         problem = structured.problem if whole else structured.problem or f"sig_{reading.reason}"
         return [replace(structured, problem=problem)]
     if whole:
-        return [_with_text_maximum(structured, reading)]
+        return [_within_text(structured, reading)]
     several = len(reading.steps) > 1
     if (dose is None and structured.times_high is None and structured.dose is None) or (
         several and all(_is_complete(step) for step in reading.steps)
@@ -211,15 +261,29 @@ def _filled(structured: Sig, reading: SigReading) -> Sig:
     )
     if dose is not None and dose.unit:
         filled = replace(filled, problem="")
-    return _with_text_maximum(filled, reading)
+    return _within_text(filled, reading)
 
 
-def _with_text_maximum(sig: Sig, reading: SigReading) -> Sig:
-    """A daily maximum written in the text caps structured fields too."""
-    if len(reading.steps) != 1 or reading.steps[0].max_per_day is None:
+def _within_text(sig: Sig, reading: SigReading) -> Sig:
+    """A daily maximum written in the text caps structured fields too, and a length in the text is theirs."""
+    if len(reading.steps) != 1:
         return sig
-    most, unit = reading.steps[0].max_per_day, reading.steps[0].max_unit
-    return replace(sig, max_per_day=(*sig.max_per_day, Amount(most, most, unit or "unit")))
+    step = reading.steps[0]
+    if sig.duration_days is None and step.duration_days is not None:
+        sig = replace(sig, duration_days=step.duration_days)
+    most = step.max_per_day
+    if most is None:
+        return sig
+    return replace(sig, max_per_day=(*sig.max_per_day, Amount(most, most, step.max_unit or "unit")))
+
+
+def _goes_on(structured: Sig, reading: SigReading | None) -> bool:
+    """Whether the fields are the first step of a course that only the text tells to its end."""
+    if reading is None or reading.relation != "sequence" or structured.dose is None:
+        return False
+    first, dose = reading.steps[0], structured.dose
+    same_dose = dose.unit != (first.dose_unit or "unit") or dose.high == first.dose_high
+    return bool(dose.unit) and same_dose and structured.times_high == first.per_day_high
 
 
 def _from_steps(structured: Sig, reading: SigReading) -> list[Sig]:
@@ -239,7 +303,9 @@ def _from_steps(structured: Sig, reading: SigReading) -> list[Sig]:
                 prn=structured.prn or step.prn,
                 max_per_day=(Amount(most, most, step.max_unit or "unit"),) if most is not None else (),
                 sequence_day=day if sequence else None,
-                duration_days=step.duration_days if sequence else structured.duration_days,
+                duration_days=step.duration_days
+                if sequence
+                else structured.duration_days or step.duration_days,
                 basis="text",
                 confidence=reading.confidence,
                 problem="",
@@ -255,12 +321,15 @@ def _step_dose(step: SigStep) -> Amount | None:
     return Amount(step.dose_low, step.dose_high, step.dose_unit or "unit")
 
 
-def _differ(structured: Sig, reading: SigReading | None) -> bool:
+def _differ(structured: Sig, reading: SigReading | None, *, alone: bool) -> bool:
     """Whether fields and text state the same thing differently; tablets and milligrams are not compared."""
     if reading is None or reading.status != "parsed":
         return False
+    if reading.relation == "sequence":
+        whole = structured.dose is not None and structured.times_high is not None
+        return alone and whole and not _goes_on(structured, reading)
     if len(reading.steps) != 1:
-        return reading.relation != "sequence" and _totals_differ(structured, reading.steps)
+        return _totals_differ(structured, reading.steps)
     step = reading.steps[0]
     told = structured.times_high, step.per_day_high
     if None not in told and told[0] != told[1]:
@@ -315,59 +384,3 @@ def _with_unit(sig: Sig, drug: DrugFact) -> Sig:
     if not unit:
         return replace(sig, dose=None, problem=UNIT_UNKNOWN)
     return replace(sig, dose=replace(sig.dose, unit=unit), problem="")
-
-
-def _dose(entries: Sequence[DoseAndRate]) -> tuple[Amount | None, str]:
-    """The first usable entry by type; entries are different statements of one dose.
-
-    A dose without any unit is kept with an empty one, after every entry that has one.
-    """
-    problem = ""
-    bare: Amount | None = None
-    for entry in sorted(entries, key=_entry_rank) if len(entries) > 1 else entries:
-        low = high = entry.doseQuantity
-        if entry.doseRange is not None:
-            low, high = (
-                entry.doseRange.low or entry.doseRange.high,
-                entry.doseRange.high or entry.doseRange.low,
-            )
-        amount = _amount(low, high)
-        if amount is not None and amount.unit:
-            return amount, ""
-        bare = bare or amount
-        if value_of(high) is not None:
-            problem = UNIT_UNKNOWN
-    return bare, problem
-
-
-def _entry_rank(entry: DoseAndRate) -> int:
-    codes = [coding.code.lower() for coding in entry.type.coding] if entry.type else []
-    if not codes and entry.type is not None and entry.type.text:
-        codes = [entry.type.text.lower()]
-    return min((_ENTRY_ORDER.get(code, 4) for code in codes), default=1)
-
-
-def _amount(low: Quantity | None, high: Quantity | None) -> Amount | None:
-    least, unit = amount_of(low)
-    if low is high:
-        return Amount(least, least, unit) if least is not None and unit is not None and least > 0 else None
-    most, most_unit = amount_of(high)
-    if least is None or most is None or unit is None or unit != most_unit or not 0 < least <= most:
-        return None
-    return Amount(least, most, unit)
-
-
-def _has_unit(quantity: Quantity | None) -> bool:
-    """ "Per 24" may mean hours or days."""
-    return quantity is not None and bool(quantity.code.strip() or quantity.unit.strip())
-
-
-def _maxima(ratios: Ratio | list[Ratio] | None) -> tuple[Amount, ...]:
-    """Every stated maximum, scaled to one day; one without a usable period or unit is no maximum."""
-    found: list[Amount] = []
-    for ratio in ratios if isinstance(ratios, list) else [ratios] if ratios else []:
-        most, unit = amount_of(ratio.numerator)
-        days = days_of(ratio.denominator) if _has_unit(ratio.denominator) else None
-        if most is not None and unit and days is not None and most > 0 and days > 0:
-            found.append(Amount(most / days, most / days, unit))
-    return tuple(found)

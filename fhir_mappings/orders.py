@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 from fhir_mappings import resources as r
 from fhir_mappings.dates import last_local_date, local_date
-from fhir_mappings.dosage import UNIT_UNKNOWN, Directions, directions_of, shown_text, texts_of, with_units
+from fhir_mappings.dosage import Directions, directions_of, shown_text, texts_of, with_units
+from fhir_mappings.doses import UNIT_UNKNOWN
 from fhir_mappings.drugs import NamedAs, names_in, names_nothing, recognise, with_text_search
 from fhir_mappings.facts import DrugBasis, DrugFact, Fill, Issue, IssueCode, Order, Sig
 from fhir_mappings.purpose import for_opioid_use_disorder

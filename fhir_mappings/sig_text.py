@@ -86,6 +86,8 @@ class SigReading:
     relation: "single", "parallel" (all steps on the same day) or "sequence" (one after the other).
     confidence: 1 for a text that is understood to the last word, 0 for a refused one; a single step may still lack
     dose or frequency where the text says nothing of it (`is_complete`).
+    start, end: the first and last day as written; fill_from: the first day on which it may be filled, which is the
+    start where none is written.
     """
 
     status: str
@@ -95,6 +97,7 @@ class SigReading:
     reason: str = ""
     start: date | None = None
     end: date | None = None
+    fill_from: date | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -107,12 +110,13 @@ def parse_sig(text: str) -> SigReading:
     """Read one sig.  Never raises, whatever the text."""
     if len(text) > MAX_CHARACTERS:
         return SigReading("refused", Fraction(0), reason="too_long")
-    plain, start, end = plain_sig(text)
+    plain, start, end, fill_from = plain_sig(text)
+    dates = start or fill_from, end, fill_from
     try:
         steps, relation = _read(plain)
     except RefusedError as refusal:
-        return SigReading("refused", Fraction(0), reason=str(refusal), start=start, end=end)
-    return SigReading("parsed", Fraction(1), steps, relation, start=start, end=end)
+        return SigReading("refused", Fraction(0), (), "single", str(refusal), *dates)
+    return SigReading("parsed", Fraction(1), steps, relation, "", *dates)
 
 
 def _read(plain: str) -> tuple[tuple[SigStep, ...], str]:

@@ -132,8 +132,9 @@ def _without_quantity(text: str) -> str:
     return _QUANTITY.sub(lambda found: " " if refills or int(found[1]) >= 10 else found[0], text)
 
 
-def plain_sig(text: str) -> tuple[str, date | None, date | None]:
-    """The directions in plain form, and the first and last day where the text names them (month first)."""
+def plain_sig(text: str) -> tuple[str, date | None, date | None, date | None]:
+    """The directions in plain form, the first and last day, and the first day to fill them, where the text names
+    them (month first)."""
     plain = _SPACES.sub(" ", text.lower().translate(_TABLE)).strip()
     fill_from, plain = _take_date(_FILL_FROM, plain)
     plain = _FILL_DATES.sub(" ", plain)
@@ -147,4 +148,4 @@ def plain_sig(text: str) -> tuple[str, date | None, date | None]:
     plain = _COMMENTS.sub(_without_comment, plain)
     for pattern, replacement in _REWRITES:
         plain = pattern.sub(replacement, _SPACES.sub(" ", plain))
-    return _SPACES.sub(" ", plain).strip(" ."), start or fill_from, end
+    return _SPACES.sub(" ", plain).strip(" ."), start, end, fill_from
