@@ -38,6 +38,7 @@ def as_directed(laid: Timeline) -> Timeline:
         tuple(sorted([supply for supply in held if supply.last >= supply.first], key=BY_FIRST)),
         laid.unknown,
         tuple(sorted(presumed, key=BY_START)),
+        laid.cut_short,
     )
 
 

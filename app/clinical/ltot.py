@@ -23,6 +23,9 @@ from fhir_mappings.facts import Facts, Order
 _LEAST_USE = (
     "Days are counted at the greatest use the directions allow; at the least use the definition would be met."
 )
+_CUT_SHORT = (
+    "An order took the place of one that lasts longer; with all days of that one the definition would be met."
+)
 
 
 def ltot(
@@ -46,7 +49,8 @@ def ltot(
     reported = reported_only(facts, laid, policy.ltot.window_days, as_of)
     undated = undated_fills(facts, laid, as_of)
     open_question = bool(reported or undated) or not whole
-    longest = _at_least_use(covering, as_of.toordinal())
+    cut_short = [supply for supply in laid.cut_short if counts_for_therapy(supply)]
+    longest = _at_least_use(covering, cut_short, as_of.toordinal())
     answers = {name: _answer(name, found, longest, unknown, policy, open_question) for name in DEFINITIONS}
     chosen = answers[policy.ltot.definition]
     hinges = chosen is None and longest is not None and _holds(policy.ltot.definition, longest, policy)
@@ -66,7 +70,7 @@ def ltot(
         definitions=answers,
         evidence=(
             *_supply_evidence(found, covering, unknown, policy, first),
-            *([Evidence("least_use", _LEAST_USE)] if hinges else []),
+            *([Evidence("least_use", _CUT_SHORT if cut_short else _LEAST_USE)] if hinges else []),
             *([] if whole else [Evidence("orders", "Prescriptions or fills were not read completely.")]),
             *(_reported_evidence(order) for order in reported),
             *(
@@ -114,11 +118,11 @@ def _holds(name: str, found: Coverage, policy: Policy) -> bool | None:
     return DEFINITIONS[name].holds(found, policy.ltot)
 
 
-def _at_least_use(covering: Sequence[Supply], today: int) -> Coverage | None:
+def _at_least_use(covering: Sequence[Supply], cut_short: Sequence[Supply], today: int) -> Coverage | None:
     """The days covered if the least was taken of everything; None where the directions leave no choice."""
-    if all(supply.longest is None for supply in covering):
+    if not cut_short and all(supply.longest is None for supply in covering):
         return None
-    return coverage([_stretched(supply) for supply in covering], today)
+    return coverage([*map(_stretched, covering), *cut_short], today)
 
 
 def _stretched(supply: Supply) -> Supply:

@@ -23,7 +23,7 @@ from app.clinical.opioids import (
     undated_fills,
 )
 from app.clinical.policy import Policy
-from app.clinical.supply import Supply, all_read, moved, supplies
+from app.clinical.supply import MAY_LAST, Supply, all_read, moved, supplies
 from app.clinical.timeline import Timeline, lay_out, same_kind, still_open
 from fhir_mappings.facts import Facts, Fill, Order
 from valuesets import Terms
@@ -32,6 +32,7 @@ CHART_DAYS = 730
 _MAY_STILL_LAST = (
     "at the greatest use its directions allow its supply has ended; taken less often it still lasts"
 )
+_CUT_SHORT = "a newer order took its place and has run out before it would have; it may be taken again"
 _COMPLETED = "completed lately; how long what was given lasts is not recorded"
 _REPORTED = "reported as taken at home, with no prescription to count from"
 _UNDATED = "a fill without a date or an order; it may be in use"
@@ -71,6 +72,7 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
         for s in outlasting
         if is_counted(s)
     )
+    missing += tuple(uncounted(s, "may_still_last", _CUT_SHORT) for s in _cut_short(laid, use, day))
     whole = all_read(facts)
     injected = injected_at_home(facts, policy.mme.stale_after_days, as_of)
     apart = (*_apart(use.all), *(_not_counted(order, "injected", _INJECTED) for order in injected))
@@ -127,6 +129,18 @@ def _may_still_last(laid: Timeline, day: int) -> tuple[Supply, ...]:
     )
 
 
+def _cut_short(laid: Timeline, use: _Use, day: int) -> tuple[Supply, ...]:
+    """Supplies that would last today, were they not ended by one that is over, with nothing of the kind in use."""
+    return tuple(
+        supply
+        for supply in laid.cut_short
+        if supply.last >= day
+        and supply.status in MAY_LAST
+        and is_counted(supply)
+        and not any(same_kind(other, supply) for other in use.all)
+    )
+
+
 def _may_outlast(supply: Supply, day: int) -> bool:
     """Without recorded days: an active order at the least use, or one completed within the days of a usual supply."""
     if supply.known:
@@ -138,7 +152,7 @@ def _may_outlast(supply: Supply, day: int) -> bool:
 
 def _may_be_current(supply: Supply, day: int, policy: Policy) -> bool:
     """An active order without a known supply is current while it is young or to the end it states, later stale."""
-    if supply.status not in {"active", "on-hold", "unknown", ""}:
+    if supply.status not in MAY_LAST:
         return False
     if supply.ends_by is not None and supply.ends_by < day:
         return False

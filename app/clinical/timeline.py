@@ -24,11 +24,13 @@ class Timeline:
     covering: tuple[Supply, ...]
     unknown: tuple[Supply, ...]
     replaced: tuple[Supply, ...] = ()
+    cut_short: tuple[Supply, ...] = ()
 
     @cached_property
     def opioids(self) -> Timeline:
         """The part that concerns opioids: each ingredient and release is laid out for itself."""
-        return Timeline(_opioids(self.covering), _opioids(self.unknown), _opioids(self.replaced))
+        parts = (self.covering, self.unknown, self.replaced, self.cut_short)
+        return Timeline(*map(_opioids, parts))
 
 
 def _opioids(found: Sequence[Supply]) -> tuple[Supply, ...]:
@@ -47,15 +49,18 @@ def lay_out(supplies: Iterable[Supply], carry_cap: int) -> Timeline:
             groups.setdefault(key, []).append(supply)
     covering: list[Supply] = []
     replaced: list[Supply] = []
+    cut_short: list[Supply] = []
     for group in groups.values():
-        laid, ended = _lay_group(group, carry_cap)
+        laid, ended, cut = _lay_group(group, carry_cap)
         covering += laid
         replaced += ended
+        cut_short += cut
     covering = [supply for supply in covering if supply.last >= supply.first]
     return Timeline(
         tuple(sorted(covering, key=BY_FIRST)),
         tuple(unknown),
         tuple(sorted(replaced, key=BY_START)),
+        tuple(sorted(cut_short, key=BY_START)),
     )
 
 
@@ -94,10 +99,11 @@ def _names(later: Supply, earlier: Supply) -> bool:
     )
 
 
-def _lay_group(group: Sequence[Supply], carry_cap: int) -> tuple[list[Supply], list[Supply]]:
+def _lay_group(group: Sequence[Supply], carry_cap: int) -> tuple[list[Supply], list[Supply], list[Supply]]:
     laid: list[Supply] = []
     lasting: list[int] = []
     unsaid: list[Supply] = []
+    cut_short: list[Supply] = []
     for supply in group:
         first = supply.start
         lasting = [position for position in lasting if laid[position].last >= supply.start]
@@ -108,12 +114,14 @@ def _lay_group(group: Sequence[Supply], carry_cap: int) -> tuple[list[Supply], l
                 laid[position] = moved(earlier, earlier.first, supply.start - 1)
                 if found == "presumably replaces":
                     unsaid.append(earlier)
+                if supply.last < earlier.last:
+                    cut_short.append(earlier)
             elif found == "refill":
                 first = max(first, earlier.last + 1)
         lasting.append(len(laid))
         carried = first > supply.start
         laid.append(moved(supply, first, _last_day(supply, first, carry_cap)) if carried else supply)
-    return laid, unsaid
+    return laid, unsaid, cut_short
 
 
 def _last_day(supply: Supply, first: int, carry_cap: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.mapping.chart import (
+    OXYCODONE_5,
     OXYCODONE_10,
     PATIENT,
     quantity,
@@ -272,3 +273,35 @@ def test_a_fill_without_date_and_order_may_be_in_use() -> None:
     assert (found.mme.complete, found.ltot.status) == (False, "cannot_tell")
     known = answer(undated, by(dosageInstruction=QID, dispenseRequest=MONTH)).mme
     assert (number(known.current), known.complete) == (60, True)
+
+
+OXYCODONE_5_QID = {
+    "dosageInstruction": QID,
+    "dispenseRequest": {"expectedSupplyDuration": quantity(1, "day", "d")},
+}
+LINKED = {"priorPrescription": {"reference": "MedicationRequest/old"}}
+
+
+@pytest.mark.parametrize("link", [LINKED, {}])
+def test_an_order_replaced_by_one_that_ran_out_before_it_may_be_taken_again(link: Json) -> None:
+    """Thirty days of 10 mg, on the eighth day one day of 5 mg: after it nothing says what is taken."""
+    old = by(id="old", authoredOn="2026-03-01", dosageInstruction=QID, dispenseRequest=MONTH)
+    new = request(OXYCODONE_5, id="new", authoredOn="2026-03-08", **OXYCODONE_5_QID, **link)
+    new |= {"requester": {"display": "Dr A"}}
+    mme = answer(old, new).mme
+    assert ([one.ref for one in mme.uncounted], mme.current) == (["MedicationRequest/old"], None)
+    later = by(id="later", authoredOn="2026-03-10", dosageInstruction=QID, dispenseRequest=MONTH)
+    assert (number(answer(old, new, later).mme.current), answer(old, new, later).mme.complete) == (60, True)
+
+
+def test_a_short_replacement_does_not_prove_that_therapy_is_not_long() -> None:
+    quarter = {"quantity": quantity(360, "tablet"), "expectedSupplyDuration": quantity(90, "days", "d")}
+    old = by(
+        id="old", authoredOn="2025-12-20", status="completed", dosageInstruction=QID, dispenseRequest=quarter
+    )
+    new = request(OXYCODONE_5, id="new", authoredOn="2026-01-05", **OXYCODONE_5_QID, **LINKED)
+    found = answer(old, new)
+    assert (found.ltot.status, found.ltot.covered_days_90) == ("cannot_tell", 17)
+    assert any(
+        "with all days of that one the definition would be met" in one.text for one in found.ltot.evidence
+    )
