@@ -33,7 +33,7 @@ _MAY_STILL_LAST = (
     "at the greatest use its directions allow its supply has ended; taken less often it still lasts"
 )
 _CUT_SHORT = "a newer order took its place and has run out before it would have; it may be taken again"
-_COMPLETED = "completed lately; how long what was given lasts is not recorded"
+_COMPLETED = "completed lately, or not to be filled any more; how long what was given lasts is not recorded"
 _REPORTED = "reported as taken at home, with no prescription to count from"
 _UNDATED = "a fill without a date or an order; it may be in use"
 _INJECTED = "by injection or pump, for which there is no MME factor, and not in the sum"
@@ -66,7 +66,7 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     missing = tuple(part for _, part in today if isinstance(part, Uncounted))
     missing += tuple(_not_counted(order, "reported_only", _REPORTED) for order in reported)
     missing += tuple(_not_counted(fill, "undated", _UNDATED) for fill in undated_fills(facts, laid, as_of))
-    outlasting = _may_still_last(laid, day)
+    outlasting = _may_still_last(laid, policy, day)
     missing += tuple(
         uncounted(s, "may_still_last", _MAY_STILL_LAST if s.known else _COMPLETED)
         for s in outlasting
@@ -118,13 +118,13 @@ def _in_use(laid: Timeline, policy: Policy, day: int) -> _Use:
     return _Use(tuple(dated), tuple(undated), (*lasting, *presumed))
 
 
-def _may_still_last(laid: Timeline, day: int) -> tuple[Supply, ...]:
-    """Orders over at the greatest use but not at the least, or completed lately, and not followed by another."""
+def _may_still_last(laid: Timeline, policy: Policy, day: int) -> tuple[Supply, ...]:
+    """Orders over at the greatest use but not at the least, or over lately, and not followed by another."""
     everything = (*laid.covering, *laid.unknown)
     return tuple(
         supply
         for supply in everything
-        if _may_outlast(supply, day)
+        if _may_outlast(supply, policy, day)
         and not any(other.start > supply.start and same_kind(other, supply) for other in everything)
     )
 
@@ -141,13 +141,18 @@ def _cut_short(laid: Timeline, use: _Use, day: int) -> tuple[Supply, ...]:
     )
 
 
-def _may_outlast(supply: Supply, day: int) -> bool:
-    """Without recorded days: an active order at the least use, or one completed within the days of a usual supply."""
+def _may_outlast(supply: Supply, policy: Policy, day: int) -> bool:
+    """Without recorded days: an active order at the least use, or one over within the days of a usual supply."""
     if supply.known:
         longest = supply.longest or 0
         return supply.last < day <= longest and supply.status in {"active", "unknown", ""}
-    ended = supply.ends_by is not None and supply.ends_by < day
-    return supply.status == "completed" and not ended and day - supply.start < USUAL_SUPPLY
+    end = supply.ends_by if supply.ends_by is not None and supply.ends_by < day else None
+    if end is not None and not supply.to_fill_by:
+        return False
+    if supply.status == "completed":
+        return day - supply.start < USUAL_SUPPLY
+    young = day - supply.start < policy.mme.stale_after_days
+    return end is not None and young and supply.status in MAY_LAST and day - end < USUAL_SUPPLY
 
 
 def _may_be_current(supply: Supply, day: int, policy: Policy) -> bool:

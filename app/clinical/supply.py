@@ -37,6 +37,7 @@ class Supply(Struct, frozen=True):
     recorded_days, quantity: as recorded, never imputed.  assumed_refills: refills counted without a fill.
     longest: the last day it can last, at the least use its directions allow, where its days are worked out from the
     greatest use; the end of bounds too long for one supply.  undated: without a date, taken to begin on the day asked.
+    to_fill_by: `ends_by` is the last day on which it may be filled, not the last on which it may be taken.
     """
 
     ref: str
@@ -60,6 +61,7 @@ class Supply(Struct, frozen=True):
     ends_by: int | None = None
     longest: int | None = None
     undated: bool = False
+    to_fill_by: bool = False
 
     @property
     def known(self) -> bool:
@@ -272,6 +274,7 @@ def _of_order(order: Order, as_of: int) -> Supply:
         ends_by=ends_by,
         longest=longest,
         undated=order.start is None,
+        to_fill_by=order.end_basis == "validity",
     )  # fmt: skip
 
 

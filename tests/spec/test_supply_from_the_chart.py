@@ -259,6 +259,19 @@ def test_a_completed_order_of_unknown_length_may_last_a_month(begun: str, mme: i
     assert (found.current, found.complete) == (mme, mme == 0)
 
 
+@pytest.mark.parametrize(
+    ("begun", "fill_by", "mme"),
+    [("2026-02-11", "2026-03-11", None), ("2026-01-05", "2026-02-05", 0), ("2025-03-12", "2026-03-11", 0)],
+)
+def test_what_may_not_be_filled_any_more_may_still_be_taken(
+    begun: str, fill_by: str, mme: int | None
+) -> None:
+    """Of an active order of unknown length, as long as a usual supply lasts, while it is no old order."""
+    supply = {"validityPeriod": {"start": begun, "end": fill_by}}
+    found = answer(by(authoredOn=begun, dosageInstruction=QID, dispenseRequest=supply)).mme
+    assert (found.current, found.complete) == (mme, mme == 0)
+
+
 def test_a_completed_order_of_unknown_length_that_was_followed_is_over() -> None:
     older = by(id="a", authoredOn="2026-03-01", status="completed", dosageInstruction=QID)
     newer = by(id="b", authoredOn="2026-03-05", dosageInstruction=QID, dispenseRequest=MONTH)
