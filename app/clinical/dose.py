@@ -40,6 +40,11 @@ class NoDose:
     text: str
 
 
+# A patch is worn whole, and a tablet is cut into four at most: "1 mcg/h" of a patch of 25, or "1 mg" of a tablet of 10,
+# has the wrong unit.  The patch called 12 delivers 12.5.
+_WHOLE_PATCH = Fraction(9, 10)
+_SMALLEST_PART = Fraction(1, 4)
+
 _REASONS = {
     "unmapped_drug": "the drug could not be recognised",
     "no_strength": "its strength is not known",
@@ -182,6 +187,8 @@ def _one_sig(drug: DrugFact, sig: Sig) -> DailyDose | NoDose:
         return no_dose(
             "no_strength" if drug.strength is None and sig.dose.unit not in {"mg", "mcg"} else "unit_unknown"
         )
+    if drug.strength_unit == "mg" and drug.strength and high < _SMALLEST_PART * drug.strength:
+        return no_dose("unit_unknown")
     most = high * sig.times_high
     capped = ""
     for limit in sig.max_per_day:
@@ -197,6 +204,8 @@ def _one_sig(drug: DrugFact, sig: Sig) -> DailyDose | NoDose:
 def _patch(drug: DrugFact, sig: Sig, dose: Amount) -> DailyDose | NoDose:
     """Micrograms per hour times patches worn at once."""
     if dose.unit == "mcg/h":
+        if drug.strength is not None and dose.high < _WHOLE_PATCH * drug.strength:
+            return no_dose("unit_unknown")
         return DailyDose(dose.high, "mcg/h", dose.high, None, "patch", f"{plain(dose.high)} mcg/h", sig.prn)
     if dose.unit == "mcg" and drug.strength is not None and dose.high == drug.strength:
         text = f"{plain(drug.strength)} mcg/h"

@@ -226,11 +226,24 @@ def test_what_is_not_known_of_the_drug_is_a_reason(field: str, value: None) -> N
         ((sig(None, "4"),), "no_dose"),
         ((sig("1", None),), "no_timing"),
         ((sig("1", "4", unit="puff"),), "unit_unknown"),
+        ((sig("1", "4", unit="mg"),), "unit_unknown"),
     ],
 )
 def test_what_is_not_known_of_the_dose_is_a_reason(given: tuple[Sig, ...], reason: str) -> None:
     found = mme(chart(order("1", OXY, START, *given, days="30")), POLICY, TERMS, AS_OF)
     assert (found.current, [one.reason for one in found.uncounted]) == (None, [reason])
+
+
+@pytest.mark.parametrize(
+    ("strength", "dose", "value"), [("25", "1", None), ("12.5", "12", 28.8), ("25", "50", 120)]
+)
+def test_a_patch_is_worn_whole(strength: str, dose: str, value: float | None) -> None:
+    """A dose of 1 mcg/h from a patch of 25 means one patch or is a mistake: it is not 2.4 MME."""
+    patch = order(
+        "1", drug("fentanyl patch", strength, "mcg/h"), START, sig(dose, "1/3", unit="mcg/h"), days="30"
+    )
+    found = mme(chart(patch), POLICY, TERMS, AS_OF)
+    assert (number(found.current), found.complete) == (value, value is not None)
 
 
 def test_a_drug_the_table_does_not_know_is_a_reason() -> None:
