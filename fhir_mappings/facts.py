@@ -136,6 +136,7 @@ class Order:
     supply_days: recorded days' supply per fill (1-120), None if absent or invalid; refills_allowed as recorded.
     setting: "outpatient", "inpatient" or "injected" (an opioid at home, by pump or needle).
     reported: home medication as told, not prescribed here.
+    for_oud, for_pain: what it says it is for, opioid use disorder (False: pain alone) and pain.
     outside: True for rows of other organisations (PDMP).  status_reason: why it was cancelled or not taken, in words.
     """
 
@@ -159,6 +160,7 @@ class Order:
     prescriber: str = ""
     do_not_perform: bool = False
     for_oud: bool | None = None
+    for_pain: bool = False
     text: str = ""
     status_reason: str = ""
 

@@ -15,7 +15,7 @@ from fhir_mappings.dosage import Directions, directions_of, shown_text, texts_of
 from fhir_mappings.doses import UNIT_UNKNOWN
 from fhir_mappings.drugs import NamedAs, names_in, names_nothing, recognise, with_text_search
 from fhir_mappings.facts import DrugBasis, DrugFact, Fill, Issue, IssueCode, Order, Sig
-from fhir_mappings.purpose import for_opioid_use_disorder
+from fhir_mappings.purpose import purpose_of
 from fhir_mappings.references import id_of, ref_to, who
 from fhir_mappings.results import text_of
 from fhir_mappings.setting import is_taken_home, setting_of
@@ -95,6 +95,7 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
     start = _start(stated, end)
     refills = number_of(request.numberOfRepeatsAllowed)
     status, intent = _code(resource.status) or "unknown", _code(resource.intent) or "order"
+    for_oud, for_pain = _purpose(resource, drug, texts, context)
     if drug.classes:
         issues += [
             *_code_issues(drug, ref, status=status in _ORDERED, intent=intent in _INTENTS),
@@ -122,7 +123,8 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
         replaces=ref_to(resource.priorPrescription, "MedicationRequest"),
         prescriber=who(resource.requester),
         do_not_perform=resource.doNotPerform,
-        for_oud=_for_oud(resource, drug, texts, context),
+        for_oud=for_oud,
+        for_pain=for_pain,
         text=drug.name,
         status_reason=text_of(resource.statusReason),
     )
@@ -207,12 +209,10 @@ def _directions(
     return directions_of(dosages, context.zone, supply) if drug.classes else Directions()
 
 
-def _for_oud(
+def _purpose(
     resource: r.MedicationRequest, drug: DrugFact, texts: tuple[str, ...], context: Context
-) -> bool | None:
-    if not drug.is_opioid:
-        return None
-    return for_opioid_use_disorder(resource, " ".join(texts), context.conditions)
+) -> tuple[bool | None, bool]:
+    return purpose_of(resource, " ".join(texts), context.conditions) if drug.is_opioid else (None, False)
 
 
 def _is_reported(resource: r.MedicationRequest) -> bool:

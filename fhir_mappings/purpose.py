@@ -16,12 +16,17 @@ _FOR_OUD = re.compile(
 _NEGATED = re.compile(rf"(?i:\b(?:not|no|non|without)\b[\s-]+(?:[a-z]+\s+){{0,3}}?)(?:{_FOR_OUD.pattern})")
 _OUD_CODE = re.compile(r"F11\.?[12]\d{0,3}")
 _FOR_PAIN = re.compile(r"\bpain\b", re.IGNORECASE)
+_NOT_FOR_PAIN = re.compile(r"\b(?:not|no|non|without)\b[\s-]+(?:[a-z]+\s+){0,3}?pain\b", re.IGNORECASE)
+_PAIN_CODE = re.compile(r"(?:G89|M54)\.?\d{0,3}|R52")
 
 
-def for_opioid_use_disorder(
+def purpose_of(
     order: r.MedicationRequest, text: str, conditions: Mapping[str, r.Condition]
-) -> bool | None:
-    """True or False by the order's reasons and directions; None when they say nothing about it."""
+) -> tuple[bool | None, bool]:
+    """Whether it is for opioid use disorder, and whether for pain, by the order's reasons and directions.
+
+    The first is None when they name neither, and False when they name pain alone.
+    """
     reasons = list(order.reasonCode)
     for link in order.reasonReference:
         condition = conditions.get(id_of(link.reference))
@@ -29,16 +34,18 @@ def for_opioid_use_disorder(
             reasons.append(condition.code)
         elif link.display:
             reasons.append(r.Concept(text=link.display))
-    if any(_OUD_CODE.fullmatch(coding.code.strip()) for reason in reasons for coding in reason.coding):
-        return True
-    return _by_words(" ".join([text, *_words(reasons)]))
+    codes = [coding.code.strip() for reason in reasons for coding in reason.coding]
+    disorder, pain = _by_words(" ".join([text, *_words(reasons)]))
+    disorder = disorder or any(_OUD_CODE.fullmatch(code) for code in codes)
+    pain = pain or any(_PAIN_CODE.fullmatch(code) for code in codes)
+    return True if disorder else False if pain else None, pain
 
 
 @lru_cache(maxsize=4096)
-def _by_words(words: str) -> bool | None:
-    if _FOR_OUD.search(_NEGATED.sub(" ", words)):
-        return True
-    return False if _FOR_PAIN.search(words) else None
+def _by_words(words: str) -> tuple[bool, bool]:
+    """Whether words name opioid use disorder, and pain."""
+    disorder = _FOR_OUD.search(_NEGATED.sub(" ", words))
+    return disorder is not None, _FOR_PAIN.search(_NOT_FOR_PAIN.sub(" ", words)) is not None
 
 
 def _words(reasons: Iterable[r.Concept]) -> Iterable[str]:

@@ -10,7 +10,11 @@ from msgspec import Struct
 
 from app.clinical.dose import DailyDose, NoDose, daily_dose, plain
 from app.clinical.evaluation import Contribution, Uncounted
-from app.clinical.opioids import counts_for_therapy, has_no_factor_by_design
+from app.clinical.opioids import (
+    counts_for_therapy,
+    has_no_factor_by_design,
+    treats_opioid_use_disorder,
+)
 from app.clinical.policy import Policy
 from app.clinical.supply import Supply
 from valuesets import Factor, Terms
@@ -104,6 +108,8 @@ def _remarks(supply: Supply, factor: Factor) -> Iterator[str]:
         yield "legacy factor: the current table does not name this drug"
     if supply.drug.ingredient == "methadone" and supply.drug.counted == "review" and supply.for_oud is None:
         yield "a methadone product mostly used for opioid use disorder; its purpose is not stated"
+    if treats_opioid_use_disorder(supply):
+        yield "ordered for pain and for opioid use disorder"
     if supply.assumed_refills:
         yield "refills taken as filled; no fill is recorded"
     elif not supply.filled:

@@ -22,11 +22,17 @@ def is_opioid(drug: DrugFact) -> bool:
     return drug.is_opioid
 
 
-def for_opioid_use_disorder(supply: Supply) -> bool:
+def treats_opioid_use_disorder(supply: Supply) -> bool:
     """Treatment of opioid use disorder: by the product, or, for methadone, by what the order says."""
     if supply.drug.category == "oud_treatment":
         return supply.for_oud is not False
     return supply.for_oud is True and supply.drug.ingredient in {"methadone", "buprenorphine"}
+
+
+def for_opioid_use_disorder(supply: Supply) -> bool:
+    """Treatment of opioid use disorder alone: what the order says is for pain as well counts as for pain."""
+    both = supply.for_pain and supply.drug.category != "oud_treatment"
+    return treats_opioid_use_disorder(supply) and not both
 
 
 def counts_for_therapy(supply: Supply) -> bool:

@@ -57,6 +57,7 @@ class Supply(Struct, frozen=True):
     replaces: str | None = None
     outside: bool = False
     for_oud: bool | None = None
+    for_pain: bool = False
     assumed_refills: int = 0
     ends_by: int | None = None
     longest: int | None = None
@@ -231,6 +232,7 @@ def _of_fill(fill: Fill, order: Order | None) -> Supply:
         replaces=order.replaces if order else None,
         outside=fill.outside and order is None,
         for_oud=order.for_oud if order else None,
+        for_pain=order.for_pain if order else False,
         longest=None
         if days is None or told
         else _at_least_use(start, days, longest_days(fill.drug, quantity, fill.quantity_unit, sigs)),
@@ -270,6 +272,7 @@ def _of_order(order: Order, as_of: int) -> Supply:
         order.prescriber, order.ref,
         replaces=order.replaces,
         for_oud=order.for_oud,
+        for_pain=order.for_pain,
         assumed_refills=refills,
         ends_by=ends_by,
         longest=longest,

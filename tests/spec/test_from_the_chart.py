@@ -115,6 +115,29 @@ def test_methadone_said_not_to_treat_opioid_use_disorder_is_in_the_sum(text: str
     assert number(answer(request(methadone, dosageInstruction=[dosage])).mme.current) == mme
 
 
+ICD = "http://hl7.org/fhir/sid/icd-10-cm"
+DISORDER = concept(ICD, "F11.20")
+
+
+@pytest.mark.parametrize(
+    ("reasons", "text", "mme"),
+    [([DISORDER, concept(ICD, "G89.4")], "", 141), ([DISORDER], "for chronic pain", 141),
+     ([{"text": "chronic pain, history of opioid dependence"}], "", 141),
+     ([DISORDER], "", None), ([DISORDER], "not for pain", None)],
+)  # fmt: skip
+def test_methadone_ordered_for_pain_as_well_is_in_the_sum(
+    reasons: list[Json], text: str, mme: float | None
+) -> None:
+    """F11.20 is on many orders for pain; a pharmacy fills no methadone for opioid use disorder."""
+    methadone = ("864706", "methadone hydrochloride 10 MG Oral Tablet")
+    dosage = {"text": f"Take 1 tablet 3 times daily {text}"}
+    found = answer(request(methadone, dosageInstruction=[dosage], reasonCode=reasons)).mme
+    assert number(found.current) == mme
+    assert [one.reason for one in found.uncounted] == ([] if mme else ["oud_treatment"])
+    notes = [one.note for one in found.contributions]
+    assert all("for pain and for opioid use disorder" in note for note in notes)
+
+
 @pytest.mark.parametrize(
     "named", [{"timeOfDay": ["08:00:00", "14:00:00", "20:00:00"]}, {"when": ["MORN", "NOON", "HS"]}]
 )

@@ -12,7 +12,7 @@ from app.clinical.gaps.naloxone import age_evidence, condition_evidence
 from app.clinical.gaps.sources import ORDERS, PROBLEMS, done_events
 from app.clinical.gaps.timed import newest
 from app.clinical.months import age_on
-from app.clinical.opioids import for_opioid_use_disorder
+from app.clinical.opioids import treats_opioid_use_disorder
 from app.clinical.records import RecordKind
 from app.clinical.risk import pregnant
 from app.clinical.supply import Supply
@@ -37,7 +37,7 @@ def _oud(case: Case) -> list[Problem]:
 
 def _treats(supply: Supply) -> bool:
     if supply.drug.is_opioid:
-        return for_opioid_use_disorder(supply)
+        return treats_opioid_use_disorder(supply)
     return "moud" in supply.drug.classes
 
 
