@@ -93,7 +93,12 @@ def supplies(facts: Facts, wanted: Callable[[DrugFact], object], as_of: int) -> 
             if wanted(o.drug) and prescribed(o) and (o.start is not None or o.status in MAY_LAST)
         ]
     )
-    fills = [f for f in facts.fills if wanted(f.drug) and f.when is not None and f.status in COUNTED_FILLS]
+    today = date.fromordinal(as_of)
+    fills = [
+        fill
+        for fill in facts.fills
+        if wanted(fill.drug) and fill.when is not None and fill.when <= today and fill.status in COUNTED_FILLS
+    ]
     if not orders and not fills:
         return []
     if fills:
@@ -121,7 +126,8 @@ def prescribed(order: Order, setting: str = "outpatient") -> bool:
 def _same_drug(one: DrugFact, other: DrugFact) -> bool:
     """Ingredient, strength and release; products known by their NDC only do not tell the release."""
     same_release = one.release == other.release or not one.release or not other.release
-    return one.ingredient == other.ingredient and one.strength == other.strength and same_release
+    same_strength = one.strength == other.strength and one.strength_unit == other.strength_unit
+    return one.ingredient == other.ingredient and same_strength and same_release
 
 
 def _without_repeats(orders: Iterable[Order]) -> list[Order]:

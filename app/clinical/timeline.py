@@ -146,8 +146,11 @@ def relation(earlier: Supply, later: Supply) -> str:
 
 
 def _same_strength(one: DrugFact, other: DrugFact) -> bool:
-    """Refills mostly share one drug, and comparing fractions takes long."""
-    return one is other or one.strength == other.strength
+    """Refills mostly share one drug, and comparing fractions takes long.  10 mg/mL is no refill of tablets of 10 mg."""
+    if one is other:
+        return True
+    same_route = one.route == other.route or not one.route or not other.route
+    return one.strength == other.strength and one.strength_unit == other.strength_unit and same_route
 
 
 def schedule(supply: Supply) -> tuple[object, ...]:
