@@ -318,3 +318,21 @@ def test_a_short_replacement_does_not_prove_that_therapy_is_not_long() -> None:
     assert any(
         "with all days of that one the definition would be met" in one.text for one in found.ltot.evidence
     )
+
+
+def _handed_over(name: str, day: str, count: int, **more: Any) -> Json:
+    supply = {"quantity": quantity(count, "tablet"), "daysSupply": quantity(30, "days", "d")}
+    return dispense(id=name, whenHandedOver=day, **supply, **more)
+
+
+@pytest.mark.parametrize(("count", "mme", "most"), [(240, 120, 180), (120, 60, 60), (60, 60, 60)])
+def test_fills_without_directions_raise_the_dose_by_their_quantity(count: int, mme: int, most: int) -> None:
+    found = answer(_handed_over("a", "2026-03-01", 120), _handed_over("b", "2026-03-08", count)).mme
+    assert (number(found.current), number(found.sig_max)) == (mme, most)
+
+
+def test_a_fill_that_does_not_name_its_order_is_no_other_dose() -> None:
+    """Collected five days after the order was written; it says nothing of how it is taken."""
+    order = by(authoredOn="2026-03-01", dosageInstruction=QID, dispenseRequest=MONTH)
+    found = answer(order, _handed_over("f", "2026-03-06", 120)).mme
+    assert (number(found.current), number(found.sig_max), found.flags) == (60, 60, ())
