@@ -36,3 +36,9 @@ def last_local_date(text: str | None, zone: tzinfo) -> date | None:
     if len(text) == 4:
         return day.replace(month=12, day=31)
     return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
+def days_open(text: str | None, zone: tzinfo) -> int:
+    """How many days later a date may be than `local_date` reads it: a month or a year names no day."""
+    first, last = local_date(text, zone), last_local_date(text, zone)
+    return (last - first).days if first is not None and last is not None else 0

@@ -131,6 +131,7 @@ class Order:
     """A MedicationRequest (or reported medication): intent to give.
 
     start: first day it can be taken, the latest of authored, bounds, validity and written start.
+    start_open: days by which it may begin later, where only a month or a year is stated.
     end: explicit last day.
     stopped_on: when a status of stopped/cancelled says supply ended early, if known.
     supply_days: recorded days' supply per fill (1-120), None if absent or invalid; refills_allowed as recorded.
@@ -161,6 +162,7 @@ class Order:
     do_not_perform: bool = False
     for_oud: bool | None = None
     for_pain: bool = False
+    start_open: int = 0
     text: str = ""
     status_reason: str = ""
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from fhir_mappings import resources as r
-from fhir_mappings.dates import last_local_date, local_date
+from fhir_mappings.dates import days_open, last_local_date, local_date
 from fhir_mappings.dosage import Directions, directions_of, shown_text, texts_of, with_units
 from fhir_mappings.doses import UNIT_UNKNOWN
 from fhir_mappings.drugs import NamedAs, names_in, names_nothing, recognise, with_text_search
@@ -112,6 +112,7 @@ def order_of(resource: r.MedicationRequest, ref: str, context: Context) -> tuple
         reported=_is_reported(resource),
         authored=authored,
         start=start,
+        start_open=days_open(resource.authoredOn, context.zone) if start == authored else 0,
         end=end,
         end_basis=end_basis,
         sigs=sigs,

@@ -30,7 +30,7 @@ from valuesets import Terms
 
 CHART_DAYS = 730
 _MAY_STILL_LAST = (
-    "at the greatest use its directions allow its supply has ended; taken less often it still lasts"
+    "over at the greatest use its directions allow; taken less often, or begun later, it still lasts"
 )
 _CUT_SHORT = "a newer order took its place and has run out before it would have; it may be taken again"
 _COMPLETED = "completed lately, or not to be filled any more; how long what was given lasts is not recorded"

@@ -36,8 +36,9 @@ class Supply(Struct, frozen=True):
     covers after early refills were laid end to end (equal to start and its end until then).
     recorded_days, quantity: as recorded, never imputed.  assumed_refills: refills counted without a fill.
     longest: the last day it can last, at the least use its directions allow, where its days are worked out from the
-    greatest use; the end of bounds too long for one supply.  undated: without a date, taken to begin on the day asked.
-    to_fill_by: `ends_by` is the last day on which it may be filled, not the last on which it may be taken.
+    greatest use, or where no day of its beginning is stated; the end of bounds too long for one supply.
+    undated: without a date, taken to begin on the day asked.  to_fill_by: `ends_by` is the last day on which it may be
+    filled, not the last on which it may be taken.
     """
 
     ref: str
@@ -267,8 +268,10 @@ def _of_order(order: Order, as_of: int) -> Supply:
     longest = bounds if days is None else None
     if days is not None and order.supply_days is None:
         longest = _at_least_use(start, days, longest_days(drug, quantity, unit, sigs), 1 + refills)
-        if longest is not None and bounds is not None:
-            longest = min(longest, bounds)
+    if days is not None and order.start_open:
+        longest = (longest or last) + order.start_open
+    if days is not None and longest is not None and bounds is not None:
+        longest = min(longest, bounds)
     if order.status in _ENDED:
         # A stopped order supplies nothing today; the day it stopped on is not recorded.
         last = min(last, as_of - 1)

@@ -154,6 +154,15 @@ def test_supply_begins_on_the_latest_day_that_is_stated(
     assert (number(found.mme.current), found.mme.complete) == (mme, True)
 
 
+@pytest.mark.parametrize(
+    ("written", "mme"), [("2026-02", None), ("2026-01", 0), ("2025", 0), ("2026-02-01", 0)]
+)
+def test_an_order_of_a_month_may_have_begun_on_any_of_its_days(written: str, mme: int | None) -> None:
+    """Thirty days from some day in February: over by 2 March, or only by the 29th."""
+    found = answer(by(authoredOn=written, dosageInstruction=QID, dispenseRequest=MONTH)).mme
+    assert (found.current, found.complete) == (mme, mme == 0)
+
+
 def test_what_was_recorded_after_it_ended_stays_in_the_past() -> None:
     bounds = {"boundsPeriod": {"start": "2025-12-20", "end": "2026-01-18"}}
     dosage = QID[0] | {"timing": {"repeat": FOUR_TIMES["repeat"] | bounds}}
