@@ -94,9 +94,9 @@ def times_of(timing: Timing | None, zone: tzinfo) -> Times:
 
 def _rate(timing: Timing, repeat: Repeat) -> _Rate | None:
     stated = _by_frequency(repeat)
-    if stated is not None:
-        return _with_named_times(stated, repeat)
     coded = next(iter(_by_code(timing.code)), None) if timing.code is not None else None
+    if stated is not None:
+        return _with_code(_with_named_times(stated, repeat), coded)
     if repeat.timeOfDay:
         count = Fraction(len(set(repeat.timeOfDay)))
         if coded is not None and coded.days > 1:
@@ -115,6 +115,13 @@ def _with_named_times(stated: _Rate, repeat: Repeat) -> _Rate:
     if stated.days > 1 or named <= stated.high:
         return stated
     return _Rate(stated.low, Fraction(named), stated.peak, stated.days)
+
+
+def _with_code(stated: _Rate, coded: _Rate | None) -> _Rate:
+    """Code and fields say one thing; where the code says more times a day, up to as often."""
+    if coded is None or coded.high <= stated.high or max(stated.days, coded.days) > 1:
+        return stated
+    return _Rate(stated.low, coded.high, stated.peak, stated.days)
 
 
 def _on_days(rate: _Rate | None, days: int) -> _Rate | None:

@@ -122,3 +122,12 @@ def test_clock_times_of_a_drug_not_taken_every_day() -> None:
 
 def test_numbers_stay_exact() -> None:
     assert times({"repeat": {"frequency": 1, "period": 0.1, "periodUnit": "d"}}) == (10, 10, None)
+
+
+@pytest.mark.parametrize(("code", "low", "high"), [("BID", 1, 2), ("QD", 1, 1), ("Q4H", 1, 6), ("QOD", 1, 1)])
+def test_a_code_that_says_more_often_than_the_fields_holds_as_the_most(
+    code: str, low: object, high: object
+) -> None:
+    """FHIR lets either be read, so where they differ the most of the two is possible."""
+    once = {"frequency": 1, "period": 1, "periodUnit": "d"}
+    assert times(coded(GTS, code) | {"repeat": once})[:2] == (low, high)
