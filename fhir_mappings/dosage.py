@@ -21,6 +21,10 @@ from fhir_mappings.units import number_of
 
 CERTAIN = Fraction(9, 10)
 _FEW = 4
+# Words that could not be read, and speak of more than the fields hold.
+_MORE = re.compile(
+    r"\b(?:increase|titrate|taper|additional|extra|then|may (?:repeat|take (?:an?|another|1)))\b"
+)
 _PART_OF_DAY = re.compile(
     r"\b(?:morning|noon|midday|afternoon|evening|night|bedtime|hs|am|pm|breakfast|lunch|dinner|supper)\b"
 )
@@ -322,11 +326,11 @@ def _step_dose(step: SigStep) -> Amount | None:
 
 
 def _differ(structured: Sig, reading: SigReading | None, *, alone: bool) -> bool:
-    """Whether fields and text state the same thing differently; tablets and milligrams are not compared."""
+    """Whether fields and text differ, or the text speaks of more; tablets and milligrams are not compared."""
+    whole = structured.dose is not None and structured.times_high is not None
     if reading is None or reading.status != "parsed":
-        return False
+        return whole and _MORE.search(structured.text.lower()) is not None
     if reading.relation == "sequence":
-        whole = structured.dose is not None and structured.times_high is not None
         return alone and whole and not _goes_on(structured, reading)
     if len(reading.steps) != 1:
         return _totals_differ(structured, reading.steps)

@@ -100,3 +100,20 @@ def test_a_course_that_begins_otherwise_than_the_fields_is_named() -> None:
     found = answer(by(authoredOn="2026-03-01", dosageInstruction=[dosage], dispenseRequest=SUPPLY))
     assert number(found.mme.current) == 30
     assert any("differ" in issue.text for issue in found.issues)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Take 1 tablet twice daily, may increase to 3 times daily if needed", True),
+        ("Take 1 tablet twice daily. May take an additional tablet for breakthrough pain", True),
+        ("Take 1 tablet twice daily around the clock", False),
+    ],
+)
+def test_words_that_speak_of_more_than_the_fields_are_named(text: str, named: bool) -> None:
+    order = by(
+        authoredOn="2026-03-01", dosageInstruction=[in_fields(1, 2) | {"text": text}], dispenseRequest=SUPPLY
+    )
+    found = answer(order)
+    assert number(found.mme.current) == 30
+    assert any("differ" in issue.text for issue in found.issues) is named
