@@ -2,27 +2,25 @@
 
 A result is expected or unexpected, never more.  A screen is presumptive until a definitive test; some assays do not
 detect some drugs of their class, and what cannot be read stays "needs reading".
-Sources: CDC decision-support guide (supply in the 31 days before collection), AFP 2019 review (assay limits);
-the metabolite table is from memory and wants a pharmacist's check.
+Source: CDC decision-support guide (supply in the 31 days before collection).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import lru_cache
 from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from app.clinical.assays import NOT_MEASURED, Assay, assay_grouped, assay_named
 from app.clinical.overlaps import whole_stock
 from app.clinical.policy import Policy
 from app.clinical.timeline import Timeline
-from app.clinical.words import day, joined
+from app.clinical.words import amount, day, joined
 from fhir_mappings.facts import DrugFact, Facts, Result
 
 
@@ -34,80 +32,11 @@ class Outcome(StrEnum):
     UNEXPECTED_POSITIVE = "unexpected: detected without a matching drug in supply"
     UNEXPECTED_NEGATIVE = "unexpected: not detected although in supply"
     ASSAY_MAY_MISS = "not detected, and the assay may not detect it"
+    SUPPLY_UNKNOWN = "not detected, and how long the supply lasted is not known"
     NEEDS_READING = "needs reading"
     INVALID = "specimen not valid"
 
 
-@dataclass(frozen=True, slots=True)
-class Assay:
-    """What one kind of analyte can show.
-
-    explains: ingredients or drug classes that make a positive expected (parent drugs and metabolites).
-    detects: those a definitive test would find; screen_misses: those its immunoassay may not find.
-    """
-
-    explains: frozenset[str]
-    detects: frozenset[str]
-    screen_misses: frozenset[str] = frozenset()
-
-
-def _assay(explains: str, detects: str, misses: str = "") -> Assay:
-    return Assay(frozenset(explains.split()), frozenset(detects.split()), frozenset(misses.split()))
-
-
-_OPIATES = (
-    "codeine morphine hydrocodone hydromorphone dihydrocodeine benzhydrocodone oxycodone oxymorphone opium"
-)
-_SYNTHETIC = (
-    "hydrocodone hydromorphone benzhydrocodone oxycodone oxymorphone methadone fentanyl buprenorphine tramadol "
-    "tapentadol meperidine levorphanol pentazocine butorphanol"
-)
-
-# By a word of the analyte's name first, then by the group of the value set.
-_BY_NAME = {
-    "6mam": _assay("", ""),
-    "6-monoacetylmorphine": _assay("", ""),
-    "6-acetylmorphine": _assay("", ""),
-    "codeine": _assay("codeine", "codeine"),
-    "hydromorphone": _assay(
-        "hydromorphone hydrocodone benzhydrocodone morphine", "hydromorphone", "hydromorphone"
-    ),
-    "hydrocodone": _assay(
-        "hydrocodone benzhydrocodone codeine", "hydrocodone benzhydrocodone", "hydrocodone"
-    ),
-    "oxymorphone": _assay("oxymorphone oxycodone", "oxymorphone", "oxymorphone"),
-    "oxycodone": _assay("oxycodone", "oxycodone", "oxycodone"),
-    "morphine": _assay("morphine codeine opium", "morphine"),
-}
-_BY_GROUP = {
-    "heroin_6mam": _assay("", ""),
-    "opiates_general": _assay(_OPIATES, f"{_OPIATES} {_SYNTHETIC}", _SYNTHETIC),
-    "opiate_specific": _assay("codeine morphine opium", "morphine codeine"),
-    "codeine_morphine": _assay("codeine morphine opium", "morphine codeine"),
-    "hydrocodone_hydromorphone": _assay(
-        "hydrocodone benzhydrocodone hydromorphone codeine morphine",
-        "hydrocodone benzhydrocodone hydromorphone",
-        "hydrocodone hydromorphone",
-    ),
-    "oxycodone": _assay("oxycodone oxymorphone", "oxycodone", "oxycodone"),
-    "methadone": _assay("methadone", "methadone"),
-    "fentanyl": _assay("fentanyl", "fentanyl", "fentanyl"),
-    "buprenorphine": _assay("buprenorphine", "buprenorphine", "buprenorphine"),
-    "tramadol": _assay("tramadol", "tramadol", "tramadol"),
-    "tapentadol": _assay("tapentadol", "tapentadol", "tapentadol"),
-    "meperidine": _assay("meperidine", "meperidine", "meperidine"),
-    "propoxyphene": _assay("propoxyphene", ""),
-    "benzodiazepine": _assay("benzodiazepine", "benzodiazepine", "alprazolam clonazepam lorazepam"),
-    "barbiturate": _assay("barbiturate", ""),
-    "z_drug": _assay("z_drug", ""),
-    "muscle_relaxant": _assay("muscle_relaxant carisoprodol meprobamate", ""),
-    "amphetamine": _assay("stimulant_controlled anorectic_controlled", ""),
-    "cocaine": _assay("", ""),
-    "phencyclidine": _assay("", ""),
-    "xylazine": _assay("", ""),
-}
-_NOT_MEASURED = frozenset({"type:cutoff_not_a_result", "type:list_of_tested_drugs", "type:method_name"})
-_NO_RESULT = _NOT_MEASURED | {"type:panel"}
 _METHOD = re.compile(r" \[| Ur\b|, urine| in urine", re.IGNORECASE)
 _NEGATIVE = re.compile(
     r"^\s*(?:neg|not det|none det|no[nt]e? detected|absent|undetect|nd\b|<)", re.IGNORECASE
@@ -124,6 +53,12 @@ _NOT_TESTED = re.compile(
 # The laboratory compared it with what it was told is prescribed.
 _CONTRADICTS = re.compile(r"\b(?:inconsistent|not consistent|unexpected|discrepan)", re.IGNORECASE)
 _POSITIVE_CODES, _NEGATIVE_CODES = frozenset({"POS", "DET"}), frozenset({"NEG", "ND"})
+
+
+TO_LOOK_AT = frozenset({
+    Outcome.NEEDS_READING, Outcome.INVALID, Outcome.ASSAY_MAY_MISS, Outcome.SUPPLY_UNKNOWN,
+})  # fmt: skip
+_MISSING = frozenset({Outcome.UNEXPECTED_NEGATIVE, Outcome.ASSAY_MAY_MISS, Outcome.SUPPLY_UNKNOWN})
 
 
 class Analyte(Struct, frozen=True):
@@ -147,7 +82,7 @@ class Analyte(Struct, frozen=True):
     @property
     def missing(self) -> bool:
         """Not detected although in supply, for whatever reason."""
-        return self.outcome is Outcome.UNEXPECTED_NEGATIVE or self.outcome is Outcome.ASSAY_MAY_MISS
+        return self.outcome in _MISSING
 
 
 def is_result(result: Result) -> bool:
@@ -155,7 +90,7 @@ def is_result(result: Result) -> bool:
     return (
         "udt" in result.elements
         and result.valid
-        and _NOT_MEASURED.isdisjoint(result.elements)
+        and NOT_MEASURED.isdisjoint(result.elements)
         and not _NOT_TESTED.search(result.text)
     )
 
@@ -165,16 +100,14 @@ def analytes(facts: Facts, policy: Policy, as_of: date, stock: Timeline | None =
     results = [
         (r, r.when, assay)
         for r in facts.results_by_element.get("udt", ())
-        if r.valid and r.when and r.when <= as_of and (assay := _assay_grouped(r.elements)) is not None
+        if r.valid and r.when and r.when <= as_of and (assay := assay_grouped(r.elements)) is not None
     ]
-    words = {
-        name: (_short(name), _assay_named(name)) for name in {result.display for result, _, _ in results}
-    }
+    words = {name: (_short(name), assay_named(name)) for name in {result.display for result, _, _ in results}}
     drugs = _Drugs(facts, stock or whole_stock(facts, policy, as_of), policy)
     found: list[Analyte] = []
     for result, when, by_group in results:
         name, by_name = words[result.display]
-        found.append(_judged(result, when, name, by_name or by_group, drugs))
+        found.append(_judged(result, when, name or _group(result), by_name or by_group, drugs))
     return tuple(sorted(_seen_elsewhere(found), key=attrgetter("when", "name", "ref")))
 
 
@@ -201,39 +134,48 @@ class _Drugs:
     """The drugs in supply before a day; looked up once for each day of which a result can be read."""
 
     def __init__(self, facts: Facts, laid: Timeline, policy: Policy) -> None:
-        self._facts, self._laid = facts, laid
-        self._days = policy.number("G04", "covered_days_before")
-        self._known: dict[date, tuple[DrugFact, ...]] = {}
+        self._laid = laid
+        self._days, self._stale = policy.number("G04", "covered_days_before"), policy.mme.stale_after_days
+        at_home = (o.drug for o in facts.orders if o.reported and o.status in {"active", ""})
+        self._at_home = [drug for drug in at_home if drug.classes]
+        self._known: dict[date, tuple[tuple[DrugFact, ...], ...]] = {}
 
     def before(self, collected: date) -> tuple[DrugFact, ...]:
-        """Drugs in supply on any of the days before collection that the policy looks at, by name."""
+        """Drugs that may have been taken on any of the days before collection that the policy looks at, by name."""
+        return self._of(collected)[0]
+
+    def at(self, collected: date) -> tuple[DrugFact, ...]:
+        """Drugs known to be in supply on the day before collection: those a test should find."""
+        return self._of(collected)[1]
+
+    def perhaps(self, collected: date) -> tuple[DrugFact, ...]:
+        """Drugs that may have been in supply on that day, as nothing tells how long they lasted."""
+        return self._of(collected)[2]
+
+    def _of(self, collected: date) -> tuple[tuple[DrugFact, ...], ...]:
         if collected not in self._known:
             found = self._supplied(collected.toordinal())
-            self._known[collected] = tuple(sorted(found, key=lambda drug: (drug.ingredient or "", drug.name)))
+            self._known[collected] = tuple(
+                tuple(sorted(drugs, key=lambda drug: (drug.ingredient or "", drug.name))) for drugs in found
+            )
         return self._known[collected]
 
-    def _supplied(self, day: int) -> list[DrugFact]:
-        found = [s.drug for s in self._laid.covering if s.first < day and s.last >= day - self._days]
-        found += [
-            s.drug for s in self._laid.unknown if s.start < day and s.status in {"active", "unknown", ""}
+    def _supplied(self, day: int) -> tuple[list[DrugFact], list[DrugFact], list[DrugFact]]:
+        earliest, eve = day - self._days, day - 1
+        begun = [s for s in self._laid.covering if s.first < day]
+        unknown = [
+            s
+            for s in self._laid.unknown
+            if s.start < day and (s.status in {"active", "unknown", ""} or s.start >= earliest)
         ]
-        at_home = (o for o in self._facts.orders if o.reported and o.status in {"active", ""})
-        return [*found, *(order.drug for order in at_home if order.drug.classes)]
-
-
-@lru_cache(maxsize=1024)
-def _assay_grouped(elements: frozenset[str]) -> Assay | None:
-    """The assay of the value set's group of analytes; None for what is no result, or in no group known here."""
-    if not _NO_RESULT.isdisjoint(elements):
-        return None
-    group = next((e.partition(":")[2] for e in sorted(elements) if e.startswith("udt_result:")), "")
-    return _BY_GROUP.get(group)
-
-
-def _assay_named(display: str) -> Assay | None:
-    """The assay of an analyte whose name says more than its group."""
-    name = display.lower()
-    return next((assay for word, assay in _BY_NAME.items() if word in name), None)
+        before = [s.drug for s in begun if max(s.last, s.longest or 0) >= earliest]
+        perhaps = [s.drug for s in begun if s.last < eve <= (s.longest or 0)]
+        perhaps += [s.drug for s in unknown if s.start >= day - self._stale]
+        return (
+            [*before, *(s.drug for s in unknown), *self._at_home],
+            [s.drug for s in begun if s.last >= eve],
+            [*perhaps, *self._at_home],
+        )
 
 
 def _judged(result: Result, when: date, name: str, assay: Assay, drugs: _Drugs) -> Analyte:
@@ -242,9 +184,10 @@ def _judged(result: Result, when: date, name: str, assay: Assay, drugs: _Drugs) 
     as_expected = outcome in {Outcome.EXPECTED_POSITIVE, Outcome.EXPECTED_NEGATIVE}
     if as_expected and _CONTRADICTS.search(f"{result.text} {result.interpretation}"):
         outcome = Outcome.NEEDS_READING
-    said = result.text or result.interpretation
+    said = result.text or result.interpretation or _number(result)
     how = "definitive" if definitive else "presumptive"
-    why = f" ({joined(about)} in supply)" if about else ""
+    supplied = "" if outcome is Outcome.SUPPLY_UNKNOWN else " in supply"
+    why = f" ({joined(about)}{supplied})" if about else ""
     text = f"{name}: {said or 'no result given'}; {how}; {outcome}{why}"
     return Analyte(result.ref, name, when, outcome, definitive, text, about)
 
@@ -253,7 +196,17 @@ def _short(display: str) -> str:
     """The analyte without the laboratory's phrase for specimen and method."""
     name = _METHOD.split(display, maxsplit=1)[0].strip()
     mixed = name != name.capitalize() and name.upper() != name
-    return (name.lower() if mixed else name) or "analyte"
+    return name.lower() if mixed else name
+
+
+def _group(result: Result) -> str:
+    """What the value set calls an analyte that came without a name."""
+    named = (e.partition(":")[2] for e in sorted(result.elements) if e.startswith("udt_result:"))
+    return next(named, "analyte").replace("_", " ")
+
+
+def _number(result: Result) -> str:
+    return f"{amount(result.value)} {result.unit}".strip() if result.value is not None else ""
 
 
 def _outcome(
@@ -270,9 +223,10 @@ def _outcome(
     if detected:
         explained = _names(drugs.before(when), assay.explains)
         return (Outcome.EXPECTED_POSITIVE if explained else Outcome.UNEXPECTED_POSITIVE), explained
-    should = [drug for drug in drugs.before(when) if _matches(drug, assay.detects)]
+    should = [drug for drug in drugs.at(when) if _matches(drug, assay.detects)]
     if not should:
-        return Outcome.EXPECTED_NEGATIVE, ()
+        perhaps = _names(drugs.perhaps(when), assay.detects)
+        return (Outcome.SUPPLY_UNKNOWN if perhaps else Outcome.EXPECTED_NEGATIVE), perhaps
     seen = should if definitive else [drug for drug in should if not _matches(drug, assay.screen_misses)]
     if not seen:
         return Outcome.ASSAY_MAY_MISS, _names(should, None)
@@ -316,9 +270,7 @@ def summary(found: Sequence[Analyte]) -> str:
     last = found[-1].when
     here = [one for one in found if one.when == last]
     odd = [one for one in here if one.unexpected]
-    unread = [
-        one for one in here if one.outcome in {Outcome.NEEDS_READING, Outcome.INVALID, Outcome.ASSAY_MAY_MISS}
-    ]
+    unread = [one for one in here if one.outcome in TO_LOOK_AT]
     if odd:
         return f"unexpected on {day(last)}: {joined(one.name for one in odd)}"
     if unread:

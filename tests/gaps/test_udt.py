@@ -13,11 +13,18 @@ from tests.gaps.build import (
     MORPHINE,
     OXYCODONE,
     chart,
+    drug,
     fill,
     order,
     result,
     urine,
 )  # fmt: skip
+
+CLONAZEPAM, DIAZEPAM = drug("clonazepam", "benzodiazepine"), drug("diazepam", "benzodiazepine")
+AMPHETAMINE, METHAMPHETAMINE, METHYLPHENIDATE = (
+    drug(name, "stimulant_controlled") for name in ("amphetamine", "methamphetamine", "methylphenidate")
+)
+FENTANYL, TAPENTADOL = (drug(name, "opioid", category="analgesic") for name in ("fentanyl", "tapentadol"))
 
 
 def outcome(one: Result, *items) -> Outcome:
@@ -156,3 +163,88 @@ def test_the_newest_collection_in_a_few_words() -> None:
     assert summary(analytes(facts, Policy(), AS_OF)) == "unexpected on 1 Jun 2025: oxycodone"
     assert summary(analytes(chart(urine("cocaine", "2025-06-01", "NEG")), Policy(), AS_OF)) == "as expected"
     assert summary(()) == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "group", "expected"),
+    [
+        (AMPHETAMINE, "Methamphetamine [Presence] in Urine", "amphetamine", False),
+        (AMPHETAMINE, "Methylenedioxymethamphetamine [Presence] in Urine", "amphetamine", False),
+        (AMPHETAMINE, "Amphetamine [Presence] in Urine", "amphetamine", True),
+        (AMPHETAMINE, "Amphetamine+Methamphetamine [Presence] in Urine", "amphetamine", True),
+        (METHAMPHETAMINE, "Amphetamine [Presence] in Urine", "amphetamine", True),
+        (METHYLPHENIDATE, "Amphetamines [Presence] in Urine", "amphetamine", False),
+        (METHYLPHENIDATE, "Methylphenidate [Presence] in Urine", "amphetamine", True),
+        (CLONAZEPAM, "Alpha hydroxyalprazolam [Presence] in Urine", "benzodiazepine", False),
+        (CLONAZEPAM, "7-Aminoclonazepam [Presence] in Urine", "benzodiazepine", True),
+        (CLONAZEPAM, "Benzodiazepines [Presence] in Urine", "benzodiazepine", True),
+        (DIAZEPAM, "Oxazepam [Presence] in Urine", "benzodiazepine", True),
+        (DIAZEPAM, "Nordiazepam [Presence] in Urine", "benzodiazepine", True),
+        (DIAZEPAM, "LORazepam [Presence] in Urine", "benzodiazepine", False),
+        (ALPRAZOLAM, "Flualprazolam [Presence] in Urine", "benzodiazepine", False),
+        (FENTANYL, "Acetyl fentanyl [Presence] in Urine", "fentanyl", False),
+        (FENTANYL, "p-Fluorofentanyl [Presence] in Urine", "fentanyl", False),
+        (FENTANYL, "Norfentanyl [Presence] in Urine", "fentanyl", True),
+        (TAPENTADOL, "Nortapentadol [Presence] in Urine", "fentanyl", True),
+        (HYDROCODONE, "Dihydrocodeine [Presence] in Urine", "codeine_morphine", True),
+        (MORPHINE, "Opiates (codeine, morphine) [Presence] in Urine", "opiates_general", True),
+        (OXYCODONE, "Mitragynine [Presence] in Urine", "kratom", False),
+    ],
+)
+def test_each_analyte_is_explained_by_what_it_is_made_of(
+    given, name: str, group: str, expected: bool
+) -> None:
+    one = urine(group, "2025-06-01", "Positive", name=name, method="confirm")
+    as_expected = outcome(one, order(given, "2025-05-20")) is Outcome.EXPECTED_POSITIVE
+    assert as_expected is expected
+
+
+def test_other_benzodiazepines_need_not_be_found_beside_the_one_in_supply() -> None:
+    one = urine("benzodiazepine", "2025-06-01", "Not detected", method="confirm", name="Temazepam")
+    assert outcome(one, order(CLONAZEPAM, "2025-05-20")) is Outcome.EXPECTED_NEGATIVE
+
+
+@pytest.mark.parametrize(
+    ("first", "days", "expected"),
+    [
+        ("2025-05-20", 30, Outcome.UNEXPECTED_NEGATIVE),
+        ("2025-05-02", 30, Outcome.UNEXPECTED_NEGATIVE),
+        ("2025-05-01", 30, Outcome.EXPECTED_NEGATIVE),
+        ("2025-05-10", 5, Outcome.EXPECTED_NEGATIVE),
+    ],
+)
+def test_only_what_was_in_supply_at_collection_is_missed(first: str, days: int, expected: Outcome) -> None:
+    """Collected 1 Jun: what lasted to 31 May should be found, a supply that ran out before it need not be."""
+    one = urine("oxycodone", "2025-06-01", "Not detected", method="confirm")
+    assert outcome(one, order(OXYCODONE, first, days)) is expected
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (order(OXYCODONE, "2025-05-20", None), Outcome.SUPPLY_UNKNOWN),
+        (order(OXYCODONE, "2025-05-20", None, reported=True), Outcome.SUPPLY_UNKNOWN),
+        (order(OXYCODONE, "2019-05-20", None), Outcome.EXPECTED_NEGATIVE),
+    ],
+)
+def test_a_supply_of_unknown_length_is_not_said_to_be_missing(item, expected: Outcome) -> None:
+    assert outcome(urine("oxycodone", "2025-06-01", "Not detected", method="confirm"), item) is expected
+
+
+@pytest.mark.parametrize(
+    ("begun", "expected"),
+    [("2025-05-20", Outcome.EXPECTED_POSITIVE), ("2025-04-01", Outcome.UNEXPECTED_POSITIVE)],
+)
+def test_a_completed_order_of_unknown_length_explains_a_result_of_its_weeks(
+    begun: str, expected: Outcome
+) -> None:
+    completed = order(OXYCODONE, begun, None, status="completed")
+    assert outcome(urine("oxycodone", "2025-06-01", "POS"), completed) is expected
+
+
+def test_an_analyte_without_a_name_is_named_by_its_group_and_a_number_is_said() -> None:
+    one = result(
+        "udt_result:heroin_6mam udt type:quantitative method:confirm", "2025-06-01", 45, unit="ng/mL"
+    )
+    (found,) = analytes(chart(one), Policy(), AS_OF)
+    assert found.text.startswith("heroin 6mam: 45 ng/mL; definitive; needs reading")

@@ -23,12 +23,11 @@ from app.clinical.gaps.sources import RESULTS, is_request
 from app.clinical.gaps.timed import Activity, Done, timed
 from app.clinical.months import add_months
 from app.clinical.records import RecordKind
-from app.clinical.udt import Analyte, Outcome, is_result
+from app.clinical.udt import TO_LOOK_AT, Analyte, Outcome, is_result
 from app.clinical.words import day, joined
 
 _ALSO = ("DiagnosticReport",)
 _TEST = Activity("G03", "udt", "urine drug test", RESULTS, _ALSO)
-_LOOK = (Outcome.NEEDS_READING, Outcome.INVALID, Outcome.ASSAY_MAY_MISS)
 
 
 def received(case: Case) -> list[Done]:
@@ -105,7 +104,7 @@ def _results(case: Case) -> Finding:
     if odd:
         return _unexpected(case, odd)
     latest = found[-1].when if found else None
-    look = [one for one in found if one.when == latest and one.outcome in _LOOK]
+    look = [one for one in found if one.when == latest and one.outcome in TO_LOOK_AT]
     if look and not (reviewed and latest and reviewed.on >= latest):
         return _needs_look(look)
     if found and latest:
@@ -163,7 +162,7 @@ def _needs_look(look: list[Analyte]) -> Finding:
     last = look[0].when
     words = joined(dict.fromkeys(_look_words(one) for one in look))
     text = f"Results of {day(last)} need a look: {words}"
-    if all(one.outcome is Outcome.ASSAY_MAY_MISS for one in look):
+    if all(one.outcome in {Outcome.ASSAY_MAY_MISS, Outcome.SUPPLY_UNKNOWN} for one in look):
         return due_soon(text, *_evidence(look), last=last)
     return unknown(text, *_evidence(look), colour=Colour.YELLOW, last=last)
 
@@ -171,6 +170,8 @@ def _needs_look(look: list[Analyte]) -> Finding:
 def _look_words(one: Analyte) -> str:
     if one.outcome is Outcome.ASSAY_MAY_MISS:
         return f"{one.name} not detected, but the assay may not detect {joined(one.drugs)}; a definitive test can tell"
+    if one.outcome is Outcome.SUPPLY_UNKNOWN:
+        return f"{one.name} not detected; how long the supply of {joined(one.drugs)} lasted is not known"
     return f"{one.name} {one.outcome}"
 
 
