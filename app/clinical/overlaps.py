@@ -24,6 +24,7 @@ _KINDS = (*SEDATIVES, *LESS_SEDATING)
 _OPIOID = "opioid"
 _NOT_TAKEN_AT_HOME = frozenset({"injectable", "antidiarrhoeal"})
 _IN_USE = frozenset({"active", "unknown", "on-hold", ""})
+_USUAL_DAYS = 30
 _Prescribed = TypeVar("_Prescribed", Supply, Order)
 
 
@@ -83,6 +84,9 @@ class _Use(Struct, frozen=True):
     def present(self) -> bool:
         return bool(self.spans or self.open or self.reported)
 
+    def present_on(self, day: int) -> bool:
+        return bool(self.open or self.reported or (self.spans and self.spans[-1][1] == day))
+
 
 @lru_cache(maxsize=1024)
 def _groups(classes: frozenset[str], category: str, ingredient: str | None) -> tuple[str, ...]:
@@ -100,20 +104,29 @@ def _uses(facts: Facts, policy: Policy, stock: Timeline, window: Span) -> dict[s
     """The use of each group of which the chart names a drug that may be in use."""
     first, last = window
     lasting = [s for s in stock.covering if first <= last and s.first <= last and s.last >= first]
-    undated = [s for s in stock.unknown if not s.filled and s.status in _IN_USE]
-    reported = [o for o in facts.orders if o.reported and o.status in {"active", ""}]
-    known_by, undated_by, reported_by = _by_group(lasting), _by_group(undated), _by_group(reported)
     oldest = last - policy.mme.stale_after_days
+    undated = [s for s in stock.unknown if _may_last(s, oldest, last)]
+    reported = [o for o in facts.orders if o.reported and o.status in _IN_USE]
+    known_by, undated_by, reported_by = _by_group(lasting), _by_group(undated), _by_group(reported)
     return {
         group: _Use(
             spans=tuple(shared(merged([(s.first, s.last) for s in known_by.get(group, ())]), [window])),
             known=tuple(known_by.get(group, ())),
-            open=tuple([s for s in undated_by.get(group, ()) if s.start > oldest]),
-            stale=tuple([s for s in undated_by.get(group, ()) if s.start <= oldest]),
+            open=tuple([s for s in undated_by.get(group, ()) if s.start > oldest and s.status in _IN_USE]),
+            stale=tuple(
+                [s for s in undated_by.get(group, ()) if s.start <= oldest or s.status not in _IN_USE]
+            ),
             reported=tuple(reported_by.get(group, ())),
         )
         for group in known_by | undated_by | reported_by
     }
+
+
+def _may_last(supply: Supply, oldest: int, day: int) -> bool:
+    """Whether a supply of unknown length may last to the day: an order in use, a fill not yet stale, one just done."""
+    if supply.filled:
+        return supply.start > oldest or supply.status in {"active", "on-hold"}
+    return supply.status in _IN_USE or (supply.status == "completed" and supply.start > day - _USUAL_DAYS)
 
 
 def _by_group(found: Iterable[_Prescribed]) -> dict[str, list[_Prescribed]]:
@@ -143,6 +156,7 @@ def _overlap(kind: str, opioid: _Use, drug: _Use, window: Span) -> Overlap | Non
     doubtful = bool(drug.stale) or (drug.present and bool(opioid.stale))
     if not together and not may and not doubtful:
         return None
+    seen = together or ([] if undated else drug.spans)
     part = [s for s in drug.known if not together or _meets(s, opioid.spans)]
     sources = (*part, *drug.open, *drug.stale)
     drugs = [item.drug for item in (*sources, *drug.reported)]
@@ -152,9 +166,9 @@ def _overlap(kind: str, opioid: _Use, drug: _Use, window: Span) -> Overlap | Non
         days=sum(last - first + 1 for first, last in together) or None,
         window_days=window[1] - window[0] + 1,
         first=date.fromordinal(together[0][0]) if together else None,
-        last=date.fromordinal(together[-1][1]) if together else None,
+        last=date.fromordinal(seen[-1][1]) if seen else None,
         refs=tuple(sorted({s.ref for s in sources} | {order.ref for order in drug.reported})),
-        now=bool(together and together[-1][1] == window[1]) or may,
+        now=drug.present_on(window[1]) and opioid.present_on(window[1]),
         doubtful=doubtful,
         outside=any(s.outside for s in sources),
     )

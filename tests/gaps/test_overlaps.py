@@ -1,5 +1,6 @@
 """Overlaps count days on which both drugs were in supply, and say when days are not known."""
 
+from dataclasses import replace
 from datetime import date
 
 from app.clinical.overlaps import Overlap, overlaps
@@ -76,3 +77,32 @@ def test_hospital_drugs_and_cancelled_orders_do_not_overlap() -> None:
     inpatient = order(LORAZEPAM, "2025-06-01", setting="inpatient")
     cancelled = order(LORAZEPAM, "2025-06-02", status="cancelled")
     assert found(chart(OPIOID, inpatient, cancelled)) == {}
+
+
+def test_a_fill_of_unknown_length_may_be_in_use() -> None:
+    lately = fill(LORAZEPAM, "2025-06-05", supply_days=None, quantity=None)
+    assert found(chart(OPIOID, lately))["benzodiazepine"].now
+    by_its_order = order(LORAZEPAM, "2025-06-05", None)
+    assert found(chart(OPIOID, by_its_order, replace(lately, order=by_its_order.ref)))["benzodiazepine"].now
+    assert not found(chart(OPIOID, fill(LORAZEPAM, "2024-06-05", supply_days=None, quantity=None)))
+
+
+def test_the_opioid_too_may_be_known_from_such_a_fill_alone() -> None:
+    opioid = fill(OXYCODONE, "2025-06-05", supply_days=None, quantity=None)
+    assert found(chart(opioid, order(LORAZEPAM, "2025-06-01")))["benzodiazepine"].now
+    ended = found(chart(opioid, order(LORAZEPAM, "2025-04-01", 10)))["benzodiazepine"]
+    assert not ended.now
+    assert ended.last == date(2025, 4, 10)
+
+
+def test_an_order_completed_lately_without_quantity_or_days_leaves_it_open() -> None:
+    one = found(chart(OPIOID, order(LORAZEPAM, "2025-06-05", None, status="completed")))["benzodiazepine"]
+    assert one.doubtful
+    assert not one.now
+    assert not found(chart(OPIOID, order(LORAZEPAM, "2025-05-05", None, status="completed")))
+
+
+def test_a_home_medication_put_on_hold_or_of_unknown_status_may_be_taken() -> None:
+    for status in ("active", "unknown", "on-hold"):
+        told = order(LORAZEPAM, "2025-01-01", None, reported=True, status=status)
+        assert found(chart(OPIOID, told))["benzodiazepine"].now
