@@ -24,13 +24,20 @@ _AGREEMENT = re.compile(
 _LONGEST_TITLE = 300
 # What names an agreement or a check without being one: a form, a refusal, a letter about it, a query that failed.
 _NO_AGREEMENT = re.compile(
-    r"declin|refus|unsigned|not signed|\bblank\b|template|violat|terminat|discharge|discontinu", re.IGNORECASE
+    r"declin|refus|unsigned|not signed|\bblank\b|template|violat|terminat|discharge|discontinu|expired|remind|pending"
+    r"|revok|\bvoid|\bbroken\b|\bbreach|incomplete|^\s*no\b|\bnot on file|\bneeds?\b|\bneeded\b|to be signed|awaiting",
+    re.IGNORECASE,
+)
+# Consent to something done once for pain.
+_TO_A_PROCEDURE = re.compile(
+    r"procedure|injection|epidural|\bblock|an(?:a)?esthe|surg|stimulator|ablation", re.IGNORECASE
 )
 _NO_CHECK = re.compile(
     r"\bnot (?:yet )?(?:reviewed|checked|queried|done|performed|completed|available|able)|\bunable\b|\bfail|declin"
-    r"|unavailable|\bno access\b|cannot",
+    r"|unavailable|\bno access\b|cannot|\bunsuccess|refus",
     re.IGNORECASE,
 )
+_DENIED_BY_OUTCOME = frozenset({"pdmp_review", "opioid_treatment_agreement"})
 _PDMP = re.compile(r"\bpdmp\b|prescription (?:drug )?monitoring program", re.IGNORECASE)
 
 
@@ -42,6 +49,7 @@ def event_of(resource: r.Event, ref: str, terms: Terms, zone: tzinfo) -> Event |
         for coding in concept.coding if concept else ():
             elements.update(terms.condition_groups(coding.system, coding.code))
     display = text_of(resource.code) or text_of(resource.topic)
+    outcome = text_of(resource.outcome) or text_of(resource.statusReason)
     if _PDMP.search(display):
         checked = not _NO_CHECK.search(display)
         elements = elements | {"pdmp_review"} if checked else elements - {"pdmp_review"}
@@ -56,12 +64,12 @@ def event_of(resource: r.Event, ref: str, terms: Terms, zone: tzinfo) -> Event |
         resource.authoredOn,
     )
     performer, on_behalf = _performer(resource.performer)
-    outcome = text_of(resource.outcome) or text_of(resource.statusReason)
     return Event(
         ref=ref,
         elements=frozenset(elements),
         when=next((day for text in first if (day := local_date(text, zone))), None),
-        done=_is_done(resource, elements),
+        done=_is_done(resource, elements)
+        and not (_DENIED_BY_OUTCOME & elements and _NO_CHECK.search(outcome)),
         display=display,
         outcome=outcome,
         performer=performer or who(resource.sender),
@@ -96,13 +104,18 @@ def _display(link: object) -> str:
 
 
 def document_of(resource: r.Document, ref: str, terms: Terms, zone: tzinfo) -> Document | None:
-    """A document that is an opioid agreement, by its code or its title; None for every other document."""
+    """A document that is an opioid agreement, by its code or its title; None for every other document.
+
+    Whatever its code, one of which a title says that it is refused, expired or still to be signed is none.
+    """
     categories = resource.category if isinstance(resource.category, list) else [resource.category]
     elements = set(elements_of([resource.type, *categories], terms))
     attached = [part.attachment.title for part in resource.content if part.attachment is not None]
     titles = [title for title in (resource.description, text_of(resource.type), *attached) if title]
     titled = next((t for t in titles if _is_agreement(t[:_LONGEST_TITLE], terms)), "")
-    if titled:
+    if any(_NO_AGREEMENT.search(title[:_LONGEST_TITLE]) for title in titles):
+        elements.discard("opioid_treatment_agreement")
+    elif titled:
         elements.add("opioid_treatment_agreement")
     if not elements:
         return None
@@ -115,9 +128,8 @@ def document_of(resource: r.Document, ref: str, terms: Terms, zone: tzinfo) -> D
 
 
 def _is_agreement(title: str, terms: Terms) -> bool:
-    if _NO_AGREEMENT.search(title):
-        return False
-    return bool(_AGREEMENT.search(title)) or terms.is_agreement_title(title)
+    by_words = _AGREEMENT.search(title) and not _TO_A_PROCEDURE.search(title)
+    return bool(by_words) or terms.is_agreement_title(title)
 
 
 def visit_of(resource: r.Encounter, ref: str, zone: tzinfo) -> Visit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
@@ -18,6 +19,13 @@ from valuesets.systems import LOINC
 VALID = frozenset({"final", "amended", "corrected"})
 # LOINC answer list of the PHQ and GAD items: not at all, several days, more than half the days, nearly every day.
 _ANSWERS = {"LA6568-5": 0, "LA6569-3": 1, "LA6570-1": 2, "LA6571-9": 3}
+# Questions whether something was done; an answer of no is no sign that it was.
+_WHETHER_DONE = frozenset({"pdmp_review", "opioid_treatment_agreement", "opioid_misuse_risk_assessment"})
+_NOT_DONE = re.compile(
+    r"^\s*(?:no|n|false|not applicable|n/?a)\W*$|\bnot (?:yet )?(?:reviewed|checked|queried|done|performed|completed"
+    r"|signed|available|able|on file)|\bunable\b|unavailable|\bfail|declin|refus|\bunsuccess|expired|\bpending\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,8 @@ def results_of(
 ) -> list[Result]:
     """The observation and its components, as far as they belong to a tracked element.
 
-    A result that the laboratory or clinician gives a reason for not having is not valid.  group: what was
+    A result that the laboratory or clinician gives a reason for not having is not valid, nor is one that says that
+    what it stands for was not done.  group: what was
     collected together: the panel, else the specimen, else the day.
     """
     parts: tuple[r.Observation | r.Component, ...] = (resource, *resource.component)
@@ -77,12 +86,15 @@ def results_of(
     for code, part, elements in tracked:
         value = _value(part)
         absent = part.dataAbsentReason is not None and value.number is None and not value.text
+        denied = not _WHETHER_DONE.isdisjoint(elements) and _NOT_DONE.search(value.text) is not None
         found.append(
             Result(
                 ref=ref,
                 elements=elements,
                 when=when,
-                valid=resource.status in VALID and not (absent and not (part is resource and is_panel)),
+                valid=resource.status in VALID
+                and not denied
+                and not (absent and not (part is resource and is_panel)),
                 status=resource.status,
                 value=value.number,
                 unit=value.unit,

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from tests.mapping.chart import (
+    LOINC,
     PATIENT,
+    SNOMED,
+    concept,
     observation,
 )
 from tests.spec.from_fhir import (
@@ -89,3 +92,63 @@ def test_a_monitoring_report_with_a_concern_is_not_settled(said: str, met: bool)
     check = {"resourceType": "Procedure", "id": "p", "status": "completed", "code": {"text": "PDMP review"}}
     done = check | link | {"performedDateTime": "2026-03-01", "outcome": {"text": said}}
     assert (rule_status("G02", done) == "met") is met
+
+
+PDMP = concept(SNOMED, "461621000124108", "Review of prescription drug monitoring program record")
+
+
+@pytest.mark.parametrize(
+    ("answered", "status"),
+    [({"valueBoolean": False}, "overdue"), ({"valueBoolean": True}, "met"),
+     ({"valueString": "No"}, "overdue"), ({"valueCodeableConcept": {"text": "Unable to access"}}, "overdue"),
+     ({"valueString": "Not reviewed"}, "overdue"), ({"valueString": "No concerns"}, "met")],
+)  # fmt: skip
+def test_an_answer_of_no_is_no_monitoring_check(answered: Json, status: str) -> None:
+    asked = pdmp_answer(**answered)
+    assert rule_status("G01", asked) == status
+
+
+def test_that_it_was_looked_at_is_no_result_of_it() -> None:
+    asked = pdmp_answer(valueBoolean=True)
+    assert rule_status("G02", asked) == "due_soon"
+
+
+@pytest.mark.parametrize(("outcome", "status"), [("Unsuccessful", "overdue"), ("Reviewed", "met")])
+def test_a_check_without_success_is_none(outcome: str, status: str) -> None:
+    link = {"subject": {"reference": f"Patient/{PATIENT}"}, "performedDateTime": "2026-03-01"}
+    check = {"resourceType": "Procedure", "id": "p", "status": "completed", "code": PDMP}
+    assert rule_status("G01", check | link | {"outcome": {"text": outcome}}) == status
+
+
+@pytest.mark.parametrize(
+    ("title", "status"),
+    [("Opioid treatment agreement", "met"), ("Pain Medication Agreement 2026", "met"),
+     ("Informed consent for chronic opioid therapy", "met"), ("Pain Management Procedure Consent", "overdue"),
+     ("Chronic Pain Epidural Steroid Injection Consent", "overdue"), ("Opioid agreement - expired", "overdue"),
+     ("Controlled substance agreement needs signature", "overdue"), ("No opioid agreement on file", "overdue"),
+     ("Opioid agreement reminder", "overdue"), ("Narcotic contract broken", "overdue"),
+     ("Opioid agreement pending", "overdue")],
+)  # fmt: skip
+def test_only_an_agreement_in_force_is_one(title: str, status: str) -> None:
+    assert rule_status("G05", document(title)) == status
+
+
+def test_a_refused_agreement_is_none_whatever_its_code() -> None:
+    coded = {"type": concept(LOINC, "94136-9", "Controlled substance agreement")}
+    assert rule_status("G05", document("", **coded)) == "met"
+    assert rule_status("G05", document("Opioid agreement - patient declined to sign", **coded)) == "overdue"
+    asked = observation("94136-9", valueString="No", effectiveDateTime="2026-03-01")
+    assert rule_status("G05", asked) == "overdue"
+
+
+def document(title: str, **members: Any) -> Json:
+    link = {"subject": {"reference": f"Patient/{PATIENT}"}, "date": "2026-02-01T10:00:00Z"}
+    return (
+        {"resourceType": "DocumentReference", "id": "d", "status": "current", "description": title}
+        | link
+        | members
+    )
+
+
+def pdmp_answer(**value: Any) -> Json:
+    return observation("", effectiveDateTime="2026-03-01", **value) | {"code": PDMP}

@@ -31,7 +31,7 @@ MONTH = {"quantity": quantity(120, "tablet"), "expectedSupplyDuration": quantity
 def answer(*resources: Json, partial: tuple[str, ...] = ()) -> Evaluation:
     kinds = (
         "MedicationRequest", "MedicationDispense", "MedicationStatement", "Condition", "Procedure", "Observation",
-        "DiagnosticReport", "Communication",
+        "DiagnosticReport", "Communication", "DocumentReference", "Encounter",
     )  # fmt: skip
     sources = {kind: Source(kind, complete=kind not in partial) for kind in kinds}
     return evaluate(facts(*resources, sources=sources), Policy(), TERMS, AS_OF)

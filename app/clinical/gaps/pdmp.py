@@ -19,11 +19,16 @@ _UNEXPECTED = re.compile(
     r"|violat|aberran|undisclosed|other prescriber|early (?:re)?fill|not (?:as )?(?:expected|consistent|appropriate))",
     re.IGNORECASE,
 )
+# That it was looked at, and nothing of what it said.
+_ONLY_DONE = re.compile(
+    r"\s*(?:yes|y|true|done|reviewed|checked|queried|completed?|performed)\W*", re.IGNORECASE
+)
 
 
 def checks(case: Case) -> list[Done]:
-    """Every recorded PDMP check, whoever made it for the clinician."""
-    return done_events(case.facts, "pdmp_review") + done_results(case.facts, "pdmp_review")
+    """Every recorded PDMP check, whoever made it for the clinician, with its result where one is told."""
+    found = done_events(case.facts, "pdmp_review") + done_results(case.facts, "pdmp_review")
+    return [one._replace(text="") if _ONLY_DONE.fullmatch(one.text) else one for one in found]
 
 
 @rule(
