@@ -87,7 +87,7 @@ def map_chart(
         orders=tuple(reading.orders),
         fills=_with_prescribers(reading.fills, reading.orders),
         results=tuple(reading.results),
-        problems=tuple(reading.problems),
+        problems=_with_visit_days(reading.problems, reading.visits),
         events=tuple(reading.events),
         documents=tuple(reading.documents),
         visits=tuple(reading.visits),
@@ -269,6 +269,17 @@ def _with_prescribers(fills: Iterable[Fill], orders: Iterable[Order]) -> tuple[F
     """A dispense does not say who prescribed; the order it fills does."""
     prescribers = {order.ref: order.prescriber for order in orders}
     return tuple(replace(fill, prescriber=prescribers.get(fill.order or "", "")) for fill in fills)
+
+
+def _with_visit_days(problems: Iterable[Problem], visits: Iterable[Visit]) -> tuple[Problem, ...]:
+    """A diagnosis of a visit has often no date of its own; it was recorded on the day of the visit."""
+    days = {visit.ref: visit.when for visit in visits}
+    return tuple(
+        replace(problem, recorded=days.get(problem.encounter))
+        if problem.encounter is not None and problem.recorded is None and problem.onset is None
+        else problem
+        for problem in problems
+    )
 
 
 def _honest(sources: Mapping[str, Source], reading: _Reading) -> dict[str, Source]:

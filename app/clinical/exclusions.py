@@ -16,7 +16,8 @@ from fhir_mappings.facts import Facts, Problem
 
 ADULT_AGE = 18
 _ENCOUNTERS_NEEDED = 2
-_ENCOUNTER_WINDOW_DAYS = 365
+_RECENT = timedelta(days=365)
+_VISIT, _HISTORY = "encounter-diagnosis", "medical-history"
 _NOT_ACTIVE_CANCER = frozenset({"active_cancer:non_melanoma_skin", "active_cancer:remission"})
 _WORDS = {
     "cancer": "active cancer",
@@ -34,9 +35,9 @@ def exclusions(facts: Facts, policy: Policy, as_of: date) -> tuple[Exclusion, ..
     """
     found = (
         _cancer(facts, as_of),
-        _by_group("sickle_cell", facts, as_of, {"sickle_cell_disease"}),
-        _by_group("hospice", facts, as_of, {"hospice"}),
-        _by_group("palliative", facts, as_of, {"palliative_care"}),
+        _exclusion("sickle_cell", active_problems(facts, as_of, {"sickle_cell_disease"})),
+        _care("hospice", facts, as_of, "hospice"),
+        _care("palliative", facts, as_of, "palliative_care"),
         _age(facts, as_of),
     )
     return tuple(one for one in found if one is not None and policy.exclusions[one.kind])
@@ -66,34 +67,47 @@ def began(problem: Problem) -> date | None:
     return problem.onset or problem.recorded
 
 
+def is_current(problem: Problem, as_of: date) -> bool:
+    """Whether an active problem speaks of now: no past history, no diagnosis of a visit long ago or of unknown date.
+
+    EHRs give the diagnoses of a visit no status, so that a visit years ago would otherwise count for ever.
+    """
+    if problem.category == _VISIT and problem.active is None:
+        noted = problem.recorded or problem.onset
+        return noted is not None and noted >= as_of - _RECENT
+    return problem.category != _HISTORY
+
+
 def _cancer(facts: Facts, as_of: date) -> Exclusion | None:
     """On the problem list, or a diagnosis at two visits in twelve months, or pain from a neoplasm."""
     candidates = [
         problem
         for problem in active_problems(facts, as_of, {"active_cancer", "cancer_pain"})
-        if not _NOT_ACTIVE_CANCER & problem.groups or "cancer_pain" in problem.groups
+        if is_current(problem, as_of)
+        and (not _NOT_ACTIVE_CANCER & problem.groups or "cancer_pain" in problem.groups)
     ]
-    listed = [problem for problem in candidates if problem.category != "encounter-diagnosis"]
-    start = as_of - timedelta(days=_ENCOUNTER_WINDOW_DAYS)
+    listed = [problem for problem in candidates if problem.category != _VISIT]
+    start = as_of - _RECENT
     at_visits = [
         problem
         for problem in candidates
-        if problem.category == "encounter-diagnosis" and (problem.recorded or problem.onset or as_of) >= start
+        if problem.category == _VISIT and (problem.recorded or problem.onset or as_of) >= start
     ]
     days = {problem.recorded or problem.onset or problem.encounter or problem.ref for problem in at_visits}
     return _exclusion("cancer", listed or (at_visits if len(days) >= _ENCOUNTERS_NEEDED else []))
 
 
-def _by_group(kind: str, facts: Facts, as_of: date, groups: set[str]) -> Exclusion | None:
-    problems = active_problems(facts, as_of, groups)
+def _care(kind: str, facts: Facts, as_of: date, group: str) -> Exclusion | None:
+    """A kind of care on the problem list, or noted, ordered or given within twelve months."""
+    problems = [p for p in active_problems(facts, as_of, {group}) if is_current(p, as_of)]
     if problems:
         return _exclusion(kind, problems)
-    if groups.isdisjoint(facts.event_elements):
+    if group not in facts.event_elements:
         return None
     events = sorted(
         (event.when, event.ref)
         for event in facts.events
-        if groups & event.elements and event.done and event.when is not None and event.when <= as_of
+        if group in event.elements and event.done and event.when and as_of - _RECENT <= event.when <= as_of
     )
     if not events:
         return None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from app.clinical.evaluation import Mme, Risk
-from app.clinical.exclusions import active_problems, began
+from app.clinical.exclusions import active_problems, began, is_current
 from app.clinical.months import add_months
 from app.clinical.overlaps import Overlap, whole_stock
 from app.clinical.policy import Policy
@@ -130,7 +130,9 @@ def pregnant(facts: Facts, as_of: date, weeks: int = 42) -> list[Problem]:
     return [
         p
         for p in active_problems(facts, as_of, {"pregnancy"})
-        if "pregnancy:obstetric_maybe_not_pregnant" not in p.groups and (began(p) or start) >= start
+        if "pregnancy:obstetric_maybe_not_pregnant" not in p.groups
+        and (began(p) or start) >= start
+        and is_current(p, as_of)
     ]
 
 

@@ -516,6 +516,13 @@ TABLES: dict[str, list[Row]] = {
             MET,
         ),
         row("a pregnancy of 2023", case(problem("pregnancy", "2023-03-01")), NOT),
+        row(
+            "a pregnancy noted at a visit of unknown date",
+            case(problem("pregnancy", None, active=None, category="encounter-diagnosis")),
+            UNKNOWN,
+            "without a date",
+            colour="yellow",
+        ),
         row("problems did not load", case(failed="Condition"), UNKNOWN),
         row("a man", case(person=Person("p1", date(1975, 1, 1), "male")), NOT, "Does not concern"),
         row(

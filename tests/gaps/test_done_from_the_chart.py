@@ -152,3 +152,18 @@ def document(title: str, **members: Any) -> Json:
 
 def pdmp_answer(**value: Any) -> Json:
     return observation("", effectiveDateTime="2026-03-01", **value) | {"code": PDMP}
+
+
+def visit_diagnosis(code: str) -> tuple[Json, Json]:
+    """As Epic sends it: no status and no date; the visit has both."""
+    link = {"subject": {"reference": f"Patient/{PATIENT}"}}
+    category = concept("http://terminology.hl7.org/CodeSystem/condition-category", "encounter-diagnosis")
+    coded = {"code": concept("http://hl7.org/fhir/sid/icd-10-cm", code), "category": [category]}
+    visit = {"resourceType": "Encounter", "id": "e", "status": "finished", "period": {"start": "2019-05-01"}}
+    at = {"encounter": {"reference": "Encounter/e"}}
+    return {"resourceType": "Condition", "id": "c"} | coded | at | link, visit | link
+
+
+def test_a_diagnosis_of_a_visit_years_ago_is_as_old_as_the_visit() -> None:
+    assert rule_status("G25", *visit_diagnosis("Z33.1")) == "not_applicable"
+    assert rule_status("G01", *visit_diagnosis("Z51.5")) == "overdue"

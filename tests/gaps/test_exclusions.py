@@ -37,6 +37,16 @@ def kinds(*items, person: Person | None = None) -> list[str]:
         (event("hospice", "2025-07-01", "ServiceRequest"), []),
         (problem("palliative_care"), ["palliative"]),
         (problem("active_cancer", active=None), ["cancer"]),
+        (problem("active_cancer", active=None, category="medical-history"), []),
+        (problem("hospice", "2019-05-01", active=None, category="encounter-diagnosis"), []),
+        (problem("hospice", "2019-05-01", category="encounter-diagnosis"), ["hospice"]),
+        (
+            problem("palliative_care", "2025-03-01", active=None, category="encounter-diagnosis"),
+            ["palliative"],
+        ),
+        (problem("palliative_care", None, active=None, category="encounter-diagnosis"), []),
+        (problem("sickle_cell_disease", None, active=None, category="encounter-diagnosis"), ["sickle_cell"]),
+        (event("palliative_care", "2019-05-01", "ServiceRequest"), []),
     ],
 )
 def test_what_excludes_and_what_does_not(item, expected: list[str]) -> None:
@@ -57,6 +67,11 @@ def test_a_cancer_at_two_visits_within_a_year_excludes() -> None:
         for n in (1, 2)
     ]
     assert kinds(*same_day) == []
+    undated = [
+        problem("active_cancer", None, active=None, category="encounter-diagnosis", ref=f"Condition/{n}")
+        for n in (1, 2)
+    ]
+    assert kinds(*undated) == []
 
 
 @pytest.mark.parametrize(

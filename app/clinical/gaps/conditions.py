@@ -117,6 +117,15 @@ def pregnancy(case: Case) -> Finding:
     born = case.facts.person.birth_date
     if case.facts.person.sex == "male" or (born and age_on(born, case.as_of) not in _MAY_BE_PREGNANT):
         return not_applicable("Does not concern this person", Evidence("scope", "by recorded sex or age"))
+    undated = [
+        p
+        for p in active_problems(case.facts, case.as_of, {"pregnancy"})
+        if began(p) is None and "pregnancy:obstetric_maybe_not_pregnant" not in p.groups
+    ]
+    if undated:
+        note = Evidence("diagnosis", undated[0].display, tuple(p.ref for p in undated))
+        text = "Pregnancy in the chart without a date; whether it is current cannot be told"
+        return unknown(text, note, colour=Colour.YELLOW)
     doubt = unproven(case.facts, PROBLEMS)
     if doubt is not None:
         return unknown(f"Pregnancy cannot be judged: {doubt.text}", doubt)
