@@ -196,7 +196,7 @@ class Result:
 
     elements: concept names such as "peg_mean", "phq9_total", "udt", "ord_total", "documented_mme".
     valid: final, amended or corrected, not entered in error.  value: number as reported; text: coded or
-    free-text result.
+    free-text result.  issued: the day it became known, where that is told.
     """
 
     ref: str
@@ -210,6 +210,7 @@ class Result:
     display: str = ""
     interpretation: str = ""
     group: str = ""
+    issued: date | None = None
 
 
 def by_date(result: Result) -> tuple[date, str]:

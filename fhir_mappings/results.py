@@ -82,6 +82,7 @@ def results_of(
     when = _when(resource, zone)
     is_panel = bool(resource.component or resource.hasMember)
     group = ref if is_panel else groups.get(ref) or _collected(resource, when)
+    issued = local_date(resource.issued, zone)
     found: list[Result] = []
     for code, part, elements in tracked:
         value = _value(part)
@@ -102,6 +103,7 @@ def results_of(
                 display=text_of(code),
                 interpretation=value.interpretation,
                 group=group,
+                issued=issued,
             )
         )
     return found
@@ -155,7 +157,7 @@ def report_of(resource: r.DiagnosticReport, ref: str, terms: Terms, zone: tzinfo
     return [
         Result(
             ref, elements, _when(resource, zone), valid, resource.status, text=resource.conclusion,
-            display=text_of(resource.code), group=ref,
+            display=text_of(resource.code), group=ref, issued=local_date(resource.issued, zone),
         )
     ]  # fmt: skip
 

@@ -64,7 +64,8 @@ _MISSING = frozenset({Outcome.UNEXPECTED_NEGATIVE, Outcome.ASSAY_MAY_MISS, Outco
 class Analyte(Struct, frozen=True):
     """One analyte of one specimen, judged.
 
-    definitive: by a confirmatory method.  drugs: those in supply that the outcome is about.
+    definitive: by a confirmatory method.  drugs: those in supply that the outcome is about.  known: the day from
+    which the result can have been read, which laboratories send days after the specimen.
     """
 
     ref: str
@@ -74,6 +75,7 @@ class Analyte(Struct, frozen=True):
     definitive: bool
     text: str
     drugs: tuple[str, ...] = ()
+    known: date = date.min
 
     @property
     def unexpected(self) -> bool:
@@ -189,7 +191,12 @@ def _judged(result: Result, when: date, name: str, assay: Assay, drugs: _Drugs) 
     supplied = "" if outcome is Outcome.SUPPLY_UNKNOWN else " in supply"
     why = f" ({joined(about)}{supplied})" if about else ""
     text = f"{name}: {said or 'no result given'}; {how}; {outcome}{why}"
-    return Analyte(result.ref, name, when, outcome, definitive, text, about)
+    return Analyte(result.ref, name, when, outcome, definitive, text, about, known_from(result, when))
+
+
+def known_from(result: Result, when: date) -> date:
+    """The day from which a result can have been read."""
+    return max(when, result.issued or when)
 
 
 def _short(display: str) -> str:

@@ -31,6 +31,7 @@ from tests.gaps.spec import DEFERRED, EXCLUDED, MET, NOT, OVERDUE, SOON, UNKNOWN
 
 NEW = therapy(new=True, since=date(2025, 5, 1))
 CANNOT_TELL = therapy("cannot_tell")
+PANEL = result("udt_panel:multi_drug udt type:panel method:screen", "2025-06-01", "POSITIVE for cocaine")
 
 
 def check(when: str | None, outcome: str = "as expected"):
@@ -369,6 +370,31 @@ TABLES: dict[str, list[Row]] = {
                 urine("cocaine", "2025-06-01", "POS"), urine("cocaine", "2025-06-04", "NEG", method="confirm")
             ),
             MET,
+        ),
+        row(
+            "unexpected on a screen in March, another specimen not detected in June",
+            case(
+                urine("cocaine", "2025-03-01", "POS"), urine("cocaine", "2025-06-01", "NEG", method="confirm")
+            ),
+            OVERDUE,
+            "1 Mar 2025",
+        ),
+        row(
+            "unexpected, the result of 4 Jun came after the review of 1 Jun",
+            case(
+                urine("cocaine", "2025-06-01", "POS", method="confirm", issued=date(2025, 6, 4)),
+                records=(record("review", "2025-06-01", "G04"),),
+            ),
+            OVERDUE,
+            "review not recorded",
+        ),
+        row("told as a whole, in words", case(PANEL), UNKNOWN, "POSITIVE for cocaine", colour="yellow"),
+        row("told as a whole, reviewed", case(PANEL, records=(record("review", "2025-06-05", "G04"),)), MET),
+        row(
+            "told as a whole beside its analytes",
+            case(PANEL, urine("cocaine", "2025-06-01", "NEG")),
+            MET,
+            "as expected",
         ),
         row(
             "unexpected, but medication orders did not load",

@@ -167,3 +167,13 @@ def visit_diagnosis(code: str) -> tuple[Json, Json]:
 def test_a_diagnosis_of_a_visit_years_ago_is_as_old_as_the_visit() -> None:
     assert rule_status("G25", *visit_diagnosis("Z33.1")) == "not_applicable"
     assert rule_status("G01", *visit_diagnosis("Z51.5")) == "overdue"
+
+
+@pytest.mark.parametrize(
+    "conclusion", ["POSITIVE for cocaine metabolite and fentanyl", "See scanned report", ""]
+)
+def test_a_urine_report_in_words_is_not_passed_over(conclusion: str) -> None:
+    link = {"subject": {"reference": f"Patient/{PATIENT}"}, "effectiveDateTime": "2026-02-01"}
+    report = {"resourceType": "DiagnosticReport", "id": "r", "status": "final", "conclusion": conclusion}
+    code = {"code": concept(LOINC, "65750-2", "Drugs of abuse panel - Urine by Screen method")}
+    assert rule_status("G04", report | code | link) == "unknown"

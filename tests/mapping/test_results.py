@@ -165,3 +165,8 @@ def test_an_unfinished_questionnaire_is_not_valid() -> None:
     item = {"linkId": "/44261-6", "answer": [{"valueInteger": 17}]}
     found = facts(questionnaire(status="in-progress", item=[item])).results
     assert [r.valid for r in found] == [False]
+
+
+def test_the_day_a_result_became_known_is_kept_beside_the_day_of_its_specimen() -> None:
+    (found,) = facts(observation("10998-3", valueString="Detected", issued="2026-03-05T18:00:00Z")).results
+    assert (found.when, found.issued) == (date(2026, 3, 2), date(2026, 3, 5))

@@ -22,11 +22,14 @@ from app.clinical.gaps.case import (
 from app.clinical.gaps.sources import RESULTS, is_request
 from app.clinical.gaps.timed import Activity, Done, timed
 from app.clinical.months import add_months
-from app.clinical.records import RecordKind
-from app.clinical.udt import TO_LOOK_AT, Analyte, Outcome, is_result
+from app.clinical.records import Record, RecordKind
+from app.clinical.udt import TO_LOOK_AT, Analyte, Outcome, is_result, known_from
 from app.clinical.words import day, joined
+from fhir_mappings.facts import Result
 
 _ALSO = ("DiagnosticReport",)
+_CONFIRMED_WITHIN = timedelta(days=14)
+_LONGEST = 120
 _TEST = Activity("G03", "udt", "urine drug test", RESULTS, _ALSO)
 
 
@@ -104,8 +107,11 @@ def _results(case: Case) -> Finding:
     if odd:
         return _unexpected(case, odd)
     latest = found[-1].when if found else None
+    unread = _unread(case, max(start, latest + _CONFIRMED_WITHIN) if latest else start, reviewed)
+    if unread is not None:
+        return unread
     look = [one for one in found if one.when == latest and one.outcome in TO_LOOK_AT]
-    if look and not (reviewed and latest and reviewed.on >= latest):
+    if look and not (reviewed and reviewed.on >= max(one.known for one in look)):
         return _needs_look(look)
     if found and latest:
         text = f"Results of {day(latest)} as expected"
@@ -118,11 +124,36 @@ def _results(case: Case) -> Finding:
     )
 
 
+def _unread(case: Case, after: date, reviewed: Record | None) -> Finding | None:
+    """A test told as a whole, in words or without any, and no analyte of it: nobody has looked at it here."""
+    told = [
+        (result, when)
+        for result in case.facts.results_by_element.get("udt", ())
+        if (when := result.when) and after < when <= case.as_of and is_result(result) and _as_a_whole(result)
+    ]
+    if not told:
+        return None
+    result, when = told[-1]
+    if reviewed is not None and reviewed.on >= known_from(result, when):
+        note = Evidence("review", reviewed.text or "reviewed", (reviewed.ref,), reviewed.on)
+        return met(f"Urine drug test of {day(when)}, reviewed on {day(reviewed.on)}", note, last=when)
+    said = f": {result.text[:_LONGEST]}" if result.text else ""
+    text = f"The urine drug test of {day(when)} needs a look: it is not told analyte by analyte{said}"
+    return unknown(text, Evidence("result", text, (result.ref,), when), colour=Colour.YELLOW, last=when)
+
+
+def _as_a_whole(result: Result) -> bool:
+    """A panel, or a list of what was found."""
+    return "type:panel" in result.elements or not any(
+        one.startswith("udt_result:") and one != "udt_result:other_or_unclassified" for one in result.elements
+    )
+
+
 def _settled(one: Analyte, found: list[Analyte]) -> bool:
-    """A definitive result of the same specimen day or later, as expected, answers a presumptive one."""
+    """A definitive result, as expected, of the same specimen or one soon after answers a presumptive one."""
     return not one.definitive and any(
         other.definitive
-        and other.when >= one.when
+        and one.when <= other.when <= one.when + _CONFIRMED_WITHIN
         and other.outcome in {Outcome.EXPECTED_POSITIVE, Outcome.EXPECTED_NEGATIVE}
         and _substance(other) == _substance(one)
         for other in found
@@ -142,7 +173,7 @@ def _unexpected(case: Case, odd: list[Analyte]) -> Finding:
     if doubt is not None:
         evidence.append(Evidence("source", f"drugs in supply may be incomplete: {doubt.text}"))
     reviewed = case.noted(RecordKind.REVIEW, "G04")
-    if reviewed is None or reviewed.on < last:
+    if reviewed is None or reviewed.on < max(one.known for one in odd):
         if doubt is not None:
             return unknown(f"{text}; but {doubt.text}", *evidence, colour=Colour.YELLOW, last=last)
         return overdue(f"{text}; review not recorded", *evidence, last=last)
