@@ -19,6 +19,9 @@ from valuesets.systems import LOINC
 VALID = frozenset({"final", "amended", "corrected"})
 # LOINC answer list of the PHQ and GAD items: not at all, several days, more than half the days, nearly every day.
 _ANSWERS = {"LA6568-5": 0, "LA6569-3": 1, "LA6570-1": 2, "LA6571-9": 3}
+# The same in words, with or without their number: "Several days", "1 - Several days", "Several days (1)".
+_IN_WORDS = {"not at all": 0, "several days": 1, "more than half the days": 2, "nearly every day": 3}
+_ANSWER = re.compile(rf"(?:[0-3]\W+)?({'|'.join(_IN_WORDS)})(?:\W+[0-3])?\W*", re.IGNORECASE)
 # Questions whether something was done; an answer of no is no sign that it was.
 _WHETHER_DONE = frozenset({"pdmp_review", "opioid_treatment_agreement", "opioid_misuse_risk_assessment"})
 _NOT_DONE = re.compile(
@@ -134,6 +137,8 @@ def _value(source: r.Observation | r.Component) -> _Value:
         number = exact(source.valueString.strip())
     if number is None and source.valueCodeableConcept is not None:
         number = _score(source.valueCodeableConcept.coding)
+    if number is None:
+        number = _in_words(text)
     if quantity is not None and quantity.comparator and not text:
         # "Less than 20" is no 20: kept in words.
         text = f"{quantity.comparator}{bytes(quantity.value).decode('ascii', 'replace')} {unit}".strip()
@@ -146,6 +151,11 @@ def _value(source: r.Observation | r.Component) -> _Value:
 
 def _score(codings: Iterable[r.Coding]) -> Fraction | None:
     return next((Fraction(_ANSWERS[coding.code]) for coding in codings if coding.code in _ANSWERS), None)
+
+
+def _in_words(text: str) -> Fraction | None:
+    found = _ANSWER.fullmatch(text.strip())
+    return Fraction(_IN_WORDS[found[1].lower()]) if found else None
 
 
 def report_of(resource: r.DiagnosticReport, ref: str, terms: Terms, zone: tzinfo) -> list[Result]:
@@ -210,6 +220,7 @@ def _answer(answer: r.Answer) -> tuple[Fraction | None, str]:
     if number is None:
         number = value_of(answer.valueQuantity)
     coded = answer.valueCoding
+    text = (coded.display or coded.code) if coded else (answer.valueString or "")
     if number is None and coded is not None:
         number = _score([coded])
-    return number, (coded.display or coded.code) if coded else (answer.valueString or "")
+    return number if number is not None else _in_words(text), text

@@ -177,3 +177,9 @@ def test_a_urine_report_in_words_is_not_passed_over(conclusion: str) -> None:
     report = {"resourceType": "DiagnosticReport", "id": "r", "status": "final", "conclusion": conclusion}
     code = {"code": concept(LOINC, "65750-2", "Drugs of abuse panel - Urine by Screen method")}
     assert rule_status("G04", report | code | link) == "unknown"
+
+
+def test_item_nine_in_words_is_not_passed_over() -> None:
+    total = observation("44261-6", valueInteger=6) | {"id": "t"}
+    assert rule_status("G09", total, observation("44260-8", valueString="Nearly every day")) == "overdue"
+    assert rule_status("G09", total, observation("44260-8", valueString="Not at all")) == "met"

@@ -170,3 +170,15 @@ def test_an_unfinished_questionnaire_is_not_valid() -> None:
 def test_the_day_a_result_became_known_is_kept_beside_the_day_of_its_specimen() -> None:
     (found,) = facts(observation("10998-3", valueString="Detected", issued="2026-03-05T18:00:00Z")).results
     assert (found.when, found.issued) == (date(2026, 3, 2), date(2026, 3, 5))
+
+
+@pytest.mark.parametrize(
+    ("said", "points"),
+    [("Not at all", 0), ("Several days", 1), ("2 - More than half the days", 2), ("Nearly every day (3)", 3),
+     ("Nearly every day, but less this week", None)],
+)  # fmt: skip
+def test_answers_in_words_count_as_their_points(said: str, points: int | None) -> None:
+    local = {"coding": [{"system": "urn:oid:1.2.3", "code": "x", "display": said}]}
+    for value in ({"valueString": said}, {"valueCodeableConcept": local}):
+        (found,) = facts(observation("44260-8", **value)).results
+        assert (found.value, found.text) == (points, said)
