@@ -51,7 +51,8 @@ def problem_of(resource: r.Condition, ref: str, terms: Terms, zone: tzinfo) -> P
 def _codes(concept: r.Concept | None) -> frozenset[str]:
     if concept is None:
         return frozenset()
-    return frozenset({*(coding.code for coding in concept.coding), concept.text.lower()})
+    told = (concept.text, *(coding.code for coding in concept.coding))
+    return frozenset(one.strip().lower().replace(" ", "-") for one in told)
 
 
 def _category(categories: list[r.Concept]) -> str:

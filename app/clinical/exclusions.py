@@ -55,8 +55,12 @@ def active_problems(facts: Facts, as_of: date, groups: Iterable[str]) -> list[Pr
 
 
 def is_active(problem: Problem, as_of: date) -> bool:
-    """Not refuted, not ended by `as_of`, and not recorded later.  No status counts as active."""
-    if not problem.confirmed or (began(problem) or as_of) > as_of:
+    """Not refuted, not ended by `as_of`, and not recorded later.  No status counts as active.
+
+    What was recorded by then and is said to begin later, as in 2099, has begun.
+    """
+    dates = [day for day in (problem.onset, problem.recorded) if day is not None]
+    if not problem.confirmed or min(dates, default=as_of) > as_of:
         return False
     if problem.abated is not None:
         return problem.abated > as_of
@@ -64,6 +68,9 @@ def is_active(problem: Problem, as_of: date) -> bool:
 
 
 def began(problem: Problem) -> date | None:
+    """The day of onset, else of the record; the record where it came before the onset."""
+    if problem.onset is not None and problem.recorded is not None:
+        return min(problem.onset, problem.recorded)
     return problem.onset or problem.recorded
 
 

@@ -474,6 +474,12 @@ TABLES: dict[str, list[Row]] = {
     ],
     "G24": [
         row(
+            "disorder recorded in May, said to begin in 2099",
+            case(problem("opioid_use_disorder:dependence", "2025-05-01", onset=date(2099, 1, 1))),
+            OVERDUE,
+            "Assessment suggested",
+        ),
+        row(
             "disorder on record, no treatment",
             case(problem("opioid_use_disorder:dependence")),
             OVERDUE,

@@ -57,6 +57,7 @@ def test_code_systems_under_other_names(system: str) -> None:
         ({"clinicalStatus": {"text": "Active"}}, True),
         ({"clinicalStatus": concept(CLINICAL, "resolved")}, False),
         ({"clinicalStatus": concept(CLINICAL, "remission")}, False),
+        ({"clinicalStatus": concept(CLINICAL, "INACTIVE")}, False),
         ({"abatementDateTime": "2024-01-01"}, False),
         ({"abatementAge": {"value": 40, "unit": "a"}}, False),
     ],
@@ -72,6 +73,9 @@ def test_refuted_problems_are_not_confirmed_and_errors_are_gone() -> None:
     (found,) = facts(condition(verificationStatus=concept(VERIFICATION, "refuted"))).problems
     assert found.confirmed is False
     assert facts(condition(verificationStatus=concept(VERIFICATION, "entered-in-error"))).problems == ()
+    (found,) = facts(condition(verificationStatus=concept(VERIFICATION, "Refuted"))).problems
+    assert found.confirmed is False
+    assert facts(condition(verificationStatus={"text": "Entered in Error"})).problems == ()
 
 
 def procedure(**members: Any) -> dict[str, Any]:
