@@ -19,6 +19,7 @@ from valuesets.systems import LOINC
 VALID = frozenset({"final", "amended", "corrected"})
 # LOINC answer list of the PHQ and GAD items: not at all, several days, more than half the days, nearly every day.
 _ANSWERS = {"LA6568-5": 0, "LA6569-3": 1, "LA6570-1": 2, "LA6571-9": 3}
+_POINTS = re.compile(r"(\d+(?:\.\d+)?)\s*(?:points?)?\s*(?:\([^()\d]*\))?", re.IGNORECASE)
 # The same in words, with or without their number: "Several days", "1 - Several days", "Several days (1)".
 _IN_WORDS = {"not at all": 0, "several days": 1, "more than half the days": 2, "nearly every day": 3}
 _ANSWER = re.compile(rf"(?:[0-3]\W+)?({'|'.join(_IN_WORDS)})(?:\W+[0-3])?\W*", re.IGNORECASE)
@@ -133,8 +134,8 @@ def _value(source: r.Observation | r.Component) -> _Value:
     text = text_of(source.valueCodeableConcept) or (source.valueString or "")
     if number is None and source.valueInteger is not None:
         number = Fraction(source.valueInteger)
-    if number is None and source.valueString:
-        number = exact(source.valueString.strip())
+    if number is None and text:
+        number = _written(text.strip())
     if number is None and source.valueCodeableConcept is not None:
         number = _score(source.valueCodeableConcept.coding)
     if number is None:
@@ -151,6 +152,12 @@ def _value(source: r.Observation | r.Component) -> _Value:
 
 def _score(codings: Iterable[r.Coding]) -> Fraction | None:
     return next((Fraction(_ANSWERS[coding.code]) for coding in codings if coding.code in _ANSWERS), None)
+
+
+def _written(text: str) -> Fraction | None:
+    """A number, with words that say what it means: "14 (moderate)".  Out of how many is not read: "3/10" is none."""
+    found = _POINTS.fullmatch(text)
+    return exact(found[1] if found else text)
 
 
 def _in_words(text: str) -> Fraction | None:

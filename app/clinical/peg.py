@@ -13,7 +13,7 @@ from app.clinical.words import amount
 from fhir_mappings.facts import Facts, Result
 
 ITEMS = ("peg_item_pain", "peg_item_enjoyment", "peg_item_activity")
-_MEAN, _SUM = "peg_mean_score", "peg_sum_score"
+TOTALS = _MEAN, _SUM = "peg_mean_score", "peg_sum_score"
 _HIGHEST = 10
 _TREND = 4
 

@@ -51,6 +51,13 @@ TABLES: dict[str, list[Row]] = {
             "PHQ-9 4 of 27",
             due="2026-01-01",
         ),
+        row(
+            "PHQ-9 recorded in words",
+            case(result("phq9_total", "2025-06-01", "moderate to severe")),
+            UNKNOWN,
+            "cannot be read as a score: moderate to severe",
+            colour="yellow",
+        ),
         row("all nine items, each 0", case(*items("phq9", 9, "2025-01-01", 0)), MET, "PHQ-9 0 of 27"),
         row(
             "PHQ-9 of 12, no plan",

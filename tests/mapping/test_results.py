@@ -32,6 +32,8 @@ def test_a_score_is_exact() -> None:
     [
         ({"valueInteger": 14}, 14),
         ({"valueString": "14"}, 14),
+        ({"valueString": "14 (moderate)"}, 14),
+        ({"valueCodeableConcept": {"text": "14"}}, 14),
         ({"valueString": "3/10"}, None),
         ({"valueString": "refused"}, None),
         ({}, None),

@@ -10,7 +10,8 @@ from app.clinical.evaluation import Evidence, Status
 from app.clinical.gaps.absence import only_if_read, unproven
 from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, not_applicable, rule, unknown
 from app.clinical.gaps.sources import FORMS, RESULTS
-from app.clinical.gaps.timed import Activity, Done, timed
+from app.clinical.gaps.timed import Activity, Done, timed, unless_written
+from app.clinical.peg import TOTALS
 from app.clinical.records import RecordKind
 from app.clinical.words import amount, day
 from fhir_mappings.facts import Facts
@@ -47,6 +48,7 @@ def held_visits(facts: Facts, as_of: date) -> list[Done]:
 def peg_due(case: Case) -> Finding:
     """Overdue once the interval has passed; needs a look after a visit without a score."""
     found = timed(case, _PEG, [Done(one.when, one.refs[0], one.words) for one in case.peg[-1:]])
+    found = unless_written(case, found, _PEG.what, TOTALS)
     visit = last_visit(case.facts, case.as_of)
     if found.status is not Status.MET or visit is None or found.last is None or visit <= found.last:
         return found

@@ -11,7 +11,7 @@ from app.clinical.exclusions import active_problems, began
 from app.clinical.gaps.absence import unproven
 from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, overdue, rule, unknown
 from app.clinical.gaps.sources import FORMS, PROBLEMS, RESULTS, done_events, done_results
-from app.clinical.gaps.timed import Activity, Done, timed
+from app.clinical.gaps.timed import Activity, Done, timed, unless_written
 from app.clinical.months import add_months
 from app.clinical.records import RecordKind
 from app.clinical.scores import (
@@ -54,6 +54,12 @@ def newest_scores(case: Case, *tools: Tool) -> list[Done]:
     return [Done(score.when, score.refs[0], score.words) for tool in tools if (score := case.score(tool))]
 
 
+def _scored(case: Case, activity: Activity, tools: Sequence[Tool], *others: Done) -> Finding:
+    """When the newest score of any of these tools is due again."""
+    found = timed(case, activity, [*newest_scores(case, *tools), *others])
+    return unless_written(case, found, activity.what, [tool.total for tool in tools])
+
+
 def _latest(case: Case, tool: Tool, interval: str) -> Score | None:
     """The newest score of a tool, while it is not older than the interval."""
     found = case.score(tool)
@@ -82,9 +88,9 @@ def _score_evidence(score: Score) -> Evidence:
 )
 def opioid_risk(case: Case) -> Finding:
     """Red only where therapy is new; otherwise yellow.  Answers to single items are never shown."""
-    done = [*newest_scores(case, ORT, ORT_OUD), *done_events(case.facts, "opioid_misuse_risk_assessment")]
-    done += done_results(case.facts, "opioid_misuse_risk_assessment")
-    found = timed(case, _ORT, done)
+    other = done_events(case.facts, "opioid_misuse_risk_assessment")
+    other += done_results(case.facts, "opioid_misuse_risk_assessment")
+    found = _scored(case, _ORT, (ORT, ORT_OUD), *other)
     if found.status is not Status.MET or found.last is None:
         return found if case.ltot.new else soft(found)
     later = [
@@ -152,8 +158,7 @@ def _phq_due(case: Case) -> Finding:
     if short is not None and short.value >= _PHQ2_CUT and (full is None or full.when < short.when):
         text = f"{short.words} on {day(short.when)}; PHQ-9 not done since"
         return due_soon(text, _score_evidence(short), last=short.when)
-    done = newest_scores(case, PHQ9, PHQ2)
-    return soft(timed(case, _PHQ, done))
+    return soft(_scored(case, _PHQ, (PHQ9, PHQ2)))
 
 
 @rule(
@@ -191,7 +196,7 @@ def _screened(case: Case, activity: Activity, tools: Sequence[Tool]) -> Finding:
     ):
         text = f"{score.words}, on {day(score.when)}; plan not recorded"
         return due_soon(text, _score_evidence(score), last=score.when)
-    return soft(timed(case, activity, newest_scores(case, *tools)))
+    return soft(_scored(case, activity, tools))
 
 
 STOPBANG = Tool("STOP-Bang", "stop_bang_total", 8)
@@ -244,5 +249,4 @@ def substance_screen(case: Case) -> Finding:
         "taps_panel",
         "taps1_drug",
     )
-    done = [*newest_scores(case, AUDITC, AUDIT, DAST10), *other]
-    return soft(timed(case, _SUBSTANCE, done))
+    return soft(_scored(case, _SUBSTANCE, (AUDITC, AUDIT, DAST10), *other))

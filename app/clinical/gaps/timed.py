@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from app.clinical.evaluation import Evidence
+from app.clinical.evaluation import Colour, Evidence, Status
 from app.clinical.gaps.absence import absent, unproven
 from app.clinical.gaps.case import (
     Case,
@@ -92,6 +92,25 @@ def timed(case: Case, activity: Activity, done: Sequence[Done]) -> Finding:
         return due_soon(f"{said}; due in {span(case.as_of, due)}", evidence, pace, due=due, last=last.when)
     late = "due today" if case.as_of == due else f"overdue {span(due, case.as_of)}"
     return overdue(f"{said}; {late}", evidence, pace, due=due, last=last.when)
+
+
+def unless_written(case: Case, found: Finding, what: str, elements: Sequence[str]) -> Finding:
+    """What is due is not held against anyone where a newer score is recorded in words that give no number."""
+    if found.status is not Status.OVERDUE:
+        return found
+    written = [
+        (result.when, result.ref, result.text)
+        for element in elements
+        for result in case.facts.results_by_element.get(element, ())
+        if result.valid and result.value is None and result.text
+        if result.when and (found.last or date.min) < result.when <= case.as_of
+    ]
+    if not written:
+        return found
+    when, ref, said = max(written)
+    text = f"{what[:1].upper()}{what[1:]} of {day(when)} cannot be read as a score: {said}"
+    note = Evidence("done", text, (ref,), when)
+    return unknown(text, *found.evidence, note, colour=Colour.YELLOW, last=found.last)
 
 
 def _never(case: Case, activity: Activity, done: Sequence[Done], pace: Evidence) -> Finding:
