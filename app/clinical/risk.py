@@ -20,7 +20,7 @@ from app.clinical.scores import GAD7, ORT, ORT_OUD, ORT_OUD_CUT, PCPTSD5, PHQ9, 
 from app.clinical.timeline import Timeline
 from app.clinical.udt import Analyte, analytes, is_result
 from app.clinical.words import amount, counted, day, joined
-from fhir_mappings.facts import Facts, Problem
+from fhir_mappings.facts import Facts, Problem, Result
 
 _SUBSTANCE = ("opioid_use_disorder", "other_substance_use_disorder", "alcohol_use_disorder")
 _REMISSION = frozenset({
@@ -120,7 +120,7 @@ def _high_conditions(facts: Facts, as_of: date) -> list[str]:
     found = ["active substance use disorder on the problem list"] if current else []
     found += ["overdose within 12 months"] if overdoses else []
     found += ["suicide risk on the problem list"] if active_problems(facts, as_of, {"suicide_risk"}) else []
-    found += ["pregnancy"] if pregnant(facts, as_of) else []
+    found += ["pregnancy"] if pregnant(facts, as_of) or said_pregnant(facts, as_of) else []
     return found
 
 
@@ -134,6 +134,17 @@ def pregnant(facts: Facts, as_of: date, weeks: int = 42) -> list[Problem]:
         and (began(p) or start) >= start
         and is_current(p, as_of)
     ]
+
+
+def said_pregnant(facts: Facts, as_of: date, weeks: int = 42) -> Result | None:
+    """The newest status of pregnancy within the look-back, where it says that the person is pregnant."""
+    start = as_of - timedelta(weeks=weeks)
+    told = [
+        r
+        for r in facts.results_by_element.get("pregnancy_status", ())
+        if r.valid and r.text and r.when and start <= r.when <= as_of
+    ]
+    return told[-1] if told and told[-1].text.strip().lower().startswith("pregnant") else None
 
 
 def _moderate_conditions(facts: Facts, as_of: date) -> list[str]:

@@ -521,6 +521,29 @@ TABLES: dict[str, list[Row]] = {
             case(problem("pregnancy", "2025-03-01"), records=(record("review", "2025-03-10", "G25"),)),
             MET,
         ),
+        row(
+            "pregnancy status: pregnant",
+            case(result("pregnancy_status", "2025-05-01", "Pregnant")),
+            OVERDUE,
+            "plan not recorded",
+        ),
+        row(
+            "pregnancy status, plan noted",
+            case(
+                result("pregnancy_status", "2025-05-01", "Pregnant"),
+                records=(record("review", "2025-04-10", "G25"),),
+            ),
+            MET,
+        ),
+        row(
+            "pregnancy status: no longer pregnant",
+            case(
+                result("pregnancy_status", "2025-03-01", "Pregnant"),
+                result("pregnancy_status", "2025-05-01", "Not pregnant"),
+            ),
+            NOT,
+        ),
+        row("pregnancy status of 2023", case(result("pregnancy_status", "2023-05-01", "Pregnant")), NOT),
         row("a pregnancy of 2023", case(problem("pregnancy", "2023-03-01")), NOT),
         row(
             "a pregnancy noted at a visit of unknown date",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from app.clinical.evaluation import Colour, Evidence
 from app.clinical.exclusions import active_problems, began
@@ -14,7 +14,7 @@ from app.clinical.gaps.timed import newest
 from app.clinical.months import age_on
 from app.clinical.opioids import treats_opioid_use_disorder
 from app.clinical.records import RecordKind
-from app.clinical.risk import pregnant
+from app.clinical.risk import pregnant, said_pregnant
 from app.clinical.supply import Supply
 from app.clinical.words import day, joined
 from fhir_mappings.facts import Problem
@@ -105,15 +105,23 @@ def oud_treatment(case: Case) -> Finding:
 )
 def pregnancy(case: Case) -> Finding:
     """Overdue until a plan is noted."""
-    found = pregnant(case.facts, case.as_of, case.policy.number("G25", "lookback_weeks"))
+    weeks = case.policy.number("G25", "lookback_weeks")
+    found, said = pregnant(case.facts, case.as_of, weeks), said_pregnant(case.facts, case.as_of, weeks)
+    since = max((start for p in found if (start := began(p))), default=None)
+    evidence: list[Evidence] = []
     if found:
-        since = max((start for p in found if (start := began(p))), default=None)
-        evidence = Evidence("diagnosis", found[0].display, tuple(p.ref for p in found), since)
+        evidence.append(Evidence("diagnosis", found[0].display, tuple(p.ref for p in found), since))
+    if said is not None:
+        evidence.append(Evidence("result", f"pregnancy status: {said.text}", (said.ref,), said.when))
+    if evidence:
+        # The status is asked again at each visit: a plan of these weeks is about this pregnancy.
+        begun = since or (case.as_of - timedelta(weeks=weeks) if said is not None else None)
+        last = since or (said.when if said is not None else None)
         plan = case.noted(RecordKind.REVIEW, "G25")
-        if plan is not None and (since is None or plan.on >= since):
+        if plan is not None and (begun is None or plan.on >= begun):
             note = Evidence("review", plan.text or "plan noted", (plan.ref,), plan.on)
-            return met(f"Plan noted on {day(plan.on)}", evidence, note, last=plan.on)
-        return overdue("Pregnancy on record; plan not recorded", evidence, last=since)
+            return met(f"Plan noted on {day(plan.on)}", *evidence, note, last=plan.on)
+        return overdue("Pregnancy on record; plan not recorded", *evidence, last=last)
     born = case.facts.person.birth_date
     if case.facts.person.sex == "male" or (born and age_on(born, case.as_of) not in _MAY_BE_PREGNANT):
         return not_applicable("Does not concern this person", Evidence("scope", "by recorded sex or age"))
