@@ -183,3 +183,21 @@ def test_item_nine_in_words_is_not_passed_over() -> None:
     total = observation("44261-6", valueInteger=6) | {"id": "t"}
     assert rule_status("G09", total, observation("44260-8", valueString="Nearly every day")) == "overdue"
     assert rule_status("G09", total, observation("44260-8", valueString="Not at all")) == "met"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("Office Visit", "met"), ("Outpatient", "met"), ("Telemedicine", "met"), ("Telephone Visit", "met"),
+     ("Refill", "overdue"), ("Orders Only", "overdue"), ("Telephone", "overdue"), ("Patient Message", "overdue"),
+     ("Between Visit", "overdue"), ("Documentation", "overdue")],
+)  # fmt: skip
+def test_an_encounter_without_the_person_is_no_visit(kind: str, status: str) -> None:
+    link = {"subject": {"reference": f"Patient/{PATIENT}"}, "period": {"start": "2026-03-01"}}
+    filed = {"class": {"system": "urn:oid:1.2.840", "code": "13", "display": "Support OP Encounter"}}
+    visit = {"resourceType": "Encounter", "id": "e", "status": "finished", "type": [{"text": kind}]}
+    assert rule_status("G19", visit | filed | link) == status
+
+
+def test_naloxone_ordered_and_on_hold_is_not_at_hand() -> None:
+    held = naloxone("MedicationRequest", "on-hold", authoredOn="2026-02-01", intent="order")
+    assert rule_status("G13", held) == "overdue"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from msgspec.structs import replace
@@ -16,6 +17,15 @@ from app.clinical.records import RecordKind
 from app.clinical.words import amount, day
 from fhir_mappings.facts import Facts
 
+# Contacts that EHRs file as outpatient encounters although nobody was seen; names of Epic and Oracle Health.
+_NOBODY_SEEN = re.compile(
+    r"(?:rx |prescription )?(?:refill|renewal)(?: request)?|(?:transcribe |community )?orders?(?: only)?"
+    r"|telephone(?: call)?"
+    r"|phone (?:call|message)|(?:patient|mychart|secure) (?:message|e-?mail|encounter|outreach)|between visits?"
+    r"|documentation(?: only)?|letter(?: \(out\))?|abstract|scanned documents?|results? follow-?up|prior auth\w*"
+    r"|erroneous(?: encounter)?|external contact|e-?mail|history",
+    re.IGNORECASE,
+)
 _PEG = Activity("G06", "peg", "PEG score", RESULTS, FORMS)
 
 
@@ -25,7 +35,7 @@ def last_visit(facts: Facts, as_of: date) -> date | None:
 
 
 def held_visits(facts: Facts, as_of: date) -> list[Done]:
-    """Outpatient encounters that took place or are taking place, up to `as_of`."""
+    """Outpatient encounters that took place or are taking place, up to `as_of`; refills and messages are none."""
     return [
         Done(visit.when, visit.ref, visit.display)
         for visit in facts.visits
@@ -34,6 +44,7 @@ def held_visits(facts: Facts, as_of: date) -> list[Done]:
         and visit.status in {"finished", "in-progress", "arrived", "triaged", "onleave", "unknown", ""}
         and visit.when is not None
         and visit.when <= as_of
+        and not _NOBODY_SEEN.fullmatch(visit.display.strip())
     ]
 
 

@@ -50,7 +50,11 @@ def _supplied(case: Case, rescue: Sequence[Order]) -> list[Done]:
         if o.status not in _VOID
         and o.setting == "outpatient"
         and not o.do_not_perform
-        and (o.status not in _NOT_AT_HOME if o.reported else o.intent not in _ONLY_MEANT)
+        and (
+            o.status not in _NOT_AT_HOME
+            if o.reported
+            else o.status != "on-hold" and o.intent not in _ONLY_MEANT
+        )
         and not (o.status in _NOT_GIVEN and _REFUSED.search(o.status_reason))
     ]
     fills = [
