@@ -135,11 +135,16 @@ class Terms:
     def _conditions(self) -> dict[tuple[str, str], frozenset[str]]:
         found: dict[tuple[str, str], set[str]] = {}
         for name in ("conditions.csv", "conditions_snomed.csv"):
-            for group, subgroup, system, code, _, _ in self._tables.rows(name):
+            for group, subgroup, system, code, display, _ in self._tables.rows(name):
                 words = found.setdefault((system, code), set())
                 words.add(group)
                 if subgroup:
                     words.add(f"{group}:{subgroup}")
+                # What the code's own name says of a disorder, whatever else it is grouped by.
+                if "in remission" in display:
+                    words.add(f"{group}:remission")
+                if display.endswith((" use, unspecified", " use, unspecified, uncomplicated")):
+                    words.add(f"{group}:use_unspecified")
         return {key: frozenset(words) for key, words in found.items()}
 
     @cached_property

@@ -74,6 +74,19 @@ def began(problem: Problem) -> date | None:
     return problem.onset or problem.recorded
 
 
+def is_use_disorder(problem: Problem, group: str) -> bool:
+    """Whether a problem of a group of substances is a disorder: unspecified use, as of what is prescribed, is none."""
+    return problem.groups.isdisjoint(
+        f"{group}:{part}" for part in ("use_unspecified", "header", "opioid_induced_disorder")
+    )
+
+
+def in_remission(problem: Problem, group: str) -> bool:
+    """In remission or in the past, by its code or its status."""
+    past = (f"{group}:remission", f"{group}:remission_or_history")
+    return problem.active is False or not problem.groups.isdisjoint(past)
+
+
 def is_current(problem: Problem, as_of: date) -> bool:
     """Whether an active problem speaks of now: no past history, no diagnosis of a visit long ago or of unknown date.
 

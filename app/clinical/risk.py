@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from app.clinical.evaluation import Mme, Risk
-from app.clinical.exclusions import active_problems, began, is_current
+from app.clinical.exclusions import active_problems, began, in_remission, is_current, is_use_disorder
 from app.clinical.months import add_months
 from app.clinical.overlaps import Overlap, whole_stock
 from app.clinical.policy import Policy
@@ -23,9 +23,6 @@ from app.clinical.words import amount, counted, day, joined
 from fhir_mappings.facts import Facts, Problem, Result
 
 _SUBSTANCE = ("opioid_use_disorder", "other_substance_use_disorder", "alcohol_use_disorder")
-_REMISSION = frozenset({
-    "opioid_use_disorder:remission", "opioid_use_disorder:remission_or_history",
-})  # fmt: skip
 _ILLNESSES = {
     "sleep_apnea": "sleep-disordered breathing",
     "respiratory_disease": "lung disease",
@@ -110,7 +107,12 @@ def _dose(mme: Mme, policy: Policy, *, high: bool) -> list[str]:
 
 
 def _high_conditions(facts: Facts, as_of: date) -> list[str]:
-    current = [p for p in active_problems(facts, as_of, _SUBSTANCE) if not _REMISSION & p.groups]
+    current = [
+        p
+        for group in _SUBSTANCE
+        for p in active_problems(facts, as_of, {group})
+        if is_use_disorder(p, group) and not in_remission(p, group)
+    ]
     year = as_of - timedelta(days=_YEAR_DAYS)
     overdoses = [
         p
@@ -151,8 +153,9 @@ def _moderate_conditions(facts: Facts, as_of: date) -> list[str]:
     found = [words for group, words in _ILLNESSES.items() if active_problems(facts, as_of, {group})]
     past = [
         p
+        for group in _SUBSTANCE
         for p in facts.problems
-        if p.confirmed and set(_SUBSTANCE) & p.groups and (p.active is False or _REMISSION & p.groups)
+        if p.confirmed and group in p.groups and is_use_disorder(p, group) and in_remission(p, group)
     ]
     return [*found, *(["past substance use disorder"] if past else [])]
 

@@ -51,6 +51,24 @@ MORPHINE_ER = replace(HYDROCODONE, release="ER", name="hydrocodone ER 10 mg tab"
 TABLES: dict[str, list[Row]] = {
     "G13": [
         row(
+            "30 MME, an overdose of 2023 that has resolved",
+            case(OPIOID, problem("opioid_overdose", "2023-01-01", active=False), mme=30),
+            OVERDUE,
+            "overdose in the past",
+        ),
+        row(
+            "30 MME, alcohol use disorder in remission",
+            case(OPIOID, problem("alcohol_use_disorder:remission"), mme=30),
+            OVERDUE,
+            "alcohol use disorder in remission or past",
+        ),
+        row(
+            "30 MME, opioid use coded without a disorder",
+            case(OPIOID, problem("opioid_use_disorder:use_unspecified"), mme=30),
+            SOON,
+            "offered to everyone",
+        ),
+        row(
             "C06: 60 MME, only a film of buprenorphine with naloxone",
             case(OPIOID, order(BUPRENORPHINE_NALOXONE, "2025-06-01"), mme=60),
             OVERDUE,

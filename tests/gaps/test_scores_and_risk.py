@@ -144,6 +144,7 @@ def test_what_makes_a_tier_high(items: tuple, mme: int, reason: str) -> None:
         ((problem("ptsd"),), 40, "PTSD"),
         ((problem("sleep_apnea"),), 40, "sleep-disordered breathing"),
         ((problem("other_substance_use_disorder", active=False),), 40, "past substance use disorder"),
+        ((problem("alcohol_use_disorder:remission"),), 40, "past substance use disorder"),
         ((urine("cocaine", "2025-05-20", "POS"),), 40, "unexpected urine drug test"),
     ],
 )
@@ -155,6 +156,7 @@ def test_what_makes_a_tier_moderate(items: tuple, mme: int, reason: str) -> None
 
 def test_low_needs_everything_known() -> None:
     assert tier(*KNOWN).tier == "low"
+    assert tier(*KNOWN, problem("opioid_use_disorder:use_unspecified")).tier == "low"
     assert tier(*KNOWN, order(OXYCODONE, "2025-06-01"), order(GABAPENTIN, "2025-06-01")).tier == "low"
 
 

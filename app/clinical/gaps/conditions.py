@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from app.clinical.evaluation import Colour, Evidence
-from app.clinical.exclusions import active_problems, began
+from app.clinical.exclusions import active_problems, began, in_remission, is_use_disorder
 from app.clinical.gaps.absence import absent, unproven
 from app.clinical.gaps.case import Case, Finding, Scope, met, not_applicable, overdue, rule, unknown
 from app.clinical.gaps.naloxone import age_evidence, condition_evidence
@@ -19,10 +19,7 @@ from app.clinical.supply import Supply
 from app.clinical.words import day, joined
 from fhir_mappings.facts import Problem
 
-_NOT_CURRENT_OUD = frozenset(
-    f"opioid_use_disorder:{part}"
-    for part in ("remission", "remission_or_history", "use_unspecified", "header", "opioid_induced_disorder")
-)
+_OUD = "opioid_use_disorder"
 _MAY_BE_PREGNANT = range(10, 56)
 
 
@@ -30,8 +27,8 @@ def _oud(case: Case) -> list[Problem]:
     """Active opioid use disorder, remission and unspecified use apart."""
     return [
         problem
-        for problem in active_problems(case.facts, case.as_of, {"opioid_use_disorder"})
-        if not _NOT_CURRENT_OUD & problem.groups
+        for problem in active_problems(case.facts, case.as_of, {_OUD})
+        if is_use_disorder(problem, _OUD) and not in_remission(problem, _OUD)
     ]
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from app.clinical.evaluation import Evidence
-from app.clinical.exclusions import active_problems
+from app.clinical.exclusions import active_problems, began, in_remission, is_active, is_use_disorder
 from app.clinical.gaps.absence import absent, unproven
 from app.clinical.gaps.case import Case, Finding, Scope, due_soon, met, overdue, rule, unknown
 from app.clinical.gaps.dose import mme_words
@@ -15,7 +15,7 @@ from app.clinical.gaps.timed import Done, newest
 from app.clinical.months import add_months, age_on
 from app.clinical.records import RecordKind
 from app.clinical.words import amount, day, joined
-from fhir_mappings.facts import DrugFact, Order
+from fhir_mappings.facts import DrugFact, Order, Problem
 
 _ALSO = ("MedicationDispense", "MedicationStatement", "Procedure", "Communication")
 _VOID = frozenset({"cancelled", "entered-in-error", "draft", "not-taken", "declined", "preparation"})
@@ -24,17 +24,19 @@ _NOT_AT_HOME = frozenset({"on-hold", "stopped", "intended"})
 _ONLY_MEANT = frozenset({"proposal", "plan", "option"})
 _NOT_GIVEN = frozenset({"cancelled", "stopped", "not-taken"})
 _REFUSED = re.compile(r"declin|refus", re.IGNORECASE)
-_CONDITIONS = {
+_DISORDERS = {
     "opioid_use_disorder": "opioid use disorder",
     "other_substance_use_disorder": "substance use disorder",
     "alcohol_use_disorder": "alcohol use disorder",
-    "opioid_overdose": "overdose in the past",
-    "other_overdose": "overdose in the past",
+}
+_OVERDOSES = {"opioid_overdose": "overdose in the past", "other_overdose": "overdose in the past"}
+_ILLNESSES = {
     "sleep_apnea": "sleep-disordered breathing",
     "renal_impairment": "kidney disease",
     "hepatic_impairment": "liver disease",
     "respiratory_disease": "lung disease",
 }
+_CONDITIONS = frozenset({*_DISORDERS, *_OVERDOSES, *_ILLNESSES})
 
 
 def is_rescue(drug: DrugFact) -> bool:
@@ -104,15 +106,31 @@ def age_evidence(case: Case, years: int) -> list[Evidence]:
 
 
 def condition_evidence(case: Case) -> list[Evidence]:
-    """Active conditions that raise the risk of an opioid, each named once."""
+    """Conditions that raise the risk of an opioid, each named once: active ones, and disorders and overdoses past."""
     if case.facts.problem_groups.isdisjoint(_CONDITIONS):
         return []
     found: dict[str, list[str]] = {}
-    for group, words in _CONDITIONS.items():
-        refs = [problem.ref for problem in active_problems(case.facts, case.as_of, {group})]
-        if refs:
-            found.setdefault(words, []).extend(refs)
+    for group, words in _DISORDERS.items():
+        for problem in _ever(case, group):
+            if is_use_disorder(problem, group):
+                past = in_remission(problem, group) or not is_active(problem, case.as_of)
+                found.setdefault(f"{words} in remission or past" if past else words, []).append(problem.ref)
+    for group, words in _OVERDOSES.items():
+        for problem in _ever(case, group):
+            found.setdefault(words, []).append(problem.ref)
+    for group, words in _ILLNESSES.items():
+        for problem in active_problems(case.facts, case.as_of, {group}):
+            found.setdefault(words, []).append(problem.ref)
     return [Evidence("trigger", words, tuple(sorted(set(refs)))) for words, refs in found.items()]
+
+
+def _ever(case: Case, group: str) -> list[Problem]:
+    """Confirmed problems of a group that began by the day, whether or not they have ended."""
+    return [
+        problem
+        for problem in case.facts.problems
+        if group in problem.groups and problem.confirmed and (began(problem) or case.as_of) <= case.as_of
+    ]
 
 
 @rule(
