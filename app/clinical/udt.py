@@ -38,20 +38,31 @@ class Outcome(StrEnum):
 
 
 _METHOD = re.compile(r" \[| Ur\b|, urine| in urine", re.IGNORECASE)
-_NEGATIVE = re.compile(
-    r"^\s*(?:neg|not det|none det|no[nt]e? detected|absent|undetect|nd\b|<)", re.IGNORECASE
+_STAGE = (
+    r"^\s*(?:(?:screen(?:ed|ing)?|presumptive(?:ly)?|preliminar(?:y|ily)|confirm(?:ed|atory)?|unconfirmed)"
+    r"[ ,:-]+)?"
 )
-_POSITIVE = re.compile(r"^\s*(?:pos|det|presumptive pos|present\b|>)", re.IGNORECASE)
+_NEGATIVE = re.compile(
+    _STAGE
+    + r"(?:neg|not det|none det|no[nt]e? detected|no drugs? detected|none found|not present|absent|undetect"
+    r"|non-?reactive|below (?:the )?(?:cut-?off|limit|loq|reporting)|nd\b|<)",
+    re.IGNORECASE,
+)
+_POSITIVE = re.compile(
+    _STAGE + r"(?:pos(?:itive)?\b|det(?:ect(?:ed|able))?\b|non-?neg|reactive|present\b|>)", re.IGNORECASE
+)
 _INVALID = re.compile(r"invalid|adulterat|dilut|substitut|unsuitable|reject", re.IGNORECASE)
 # What a laboratory sends instead of a result.
 _NOT_TESTED = re.compile(
     r"^\s*(?:cancel|tnp\b|qns\b|(?:quantity )?(?:not sufficient|insufficient)"
     r"|test(?:s|ing)? (?:was |were )?(?:not|cancel)|not (?:performed|done|tested|collected|received)"
-    r"|no (?:specimen|sample)|(?:specimen|sample) (?:was )?not)",
+    r"|no (?:specimen|sample)|(?:specimen|sample) (?:was )?(?:not|reject|lost|leak|insuff|unsuit))",
     re.IGNORECASE,
 )
 # The laboratory compared it with what it was told is prescribed.
-_CONTRADICTS = re.compile(r"\b(?:inconsistent|not consistent|unexpected|discrepan)", re.IGNORECASE)
+_CONTRADICTS = re.compile(
+    r"\b(?:inconsistent|not consistent|unexpected|not expected|discrepan)", re.IGNORECASE
+)
 _POSITIVE_CODES, _NEGATIVE_CODES = frozenset({"POS", "DET"}), frozenset({"NEG", "ND"})
 
 

@@ -66,7 +66,7 @@ def oxycodone_in_urine(said: str) -> Json:
 @pytest.mark.parametrize(
     ("said", "counts"),
     [("Cancelled", False), ("TNP", False), ("test not performed", False), ("No specimen received", False),
-     ("Specimen not received", False), ("Not detected", True), ("Detected", True),
+     ("Specimen not received", False), ("Specimen rejected", False), ("Not detected", True), ("Detected", True),
      ("Presumptive positive; confirmation not performed", True)],
 )  # fmt: skip
 def test_what_was_not_tested_is_no_urine_drug_test(said: str, counts: bool) -> None:
@@ -74,7 +74,13 @@ def test_what_was_not_tested_is_no_urine_drug_test(said: str, counts: bool) -> N
 
 
 @pytest.mark.parametrize(
-    ("said", "met"), [("Detected", True), ("Detected (inconsistent)", False), ("Detected - consistent", True)]
+    ("said", "met"),
+    [
+        ("Detected", True),
+        ("Detected (inconsistent)", False),
+        ("Detected; not expected with prescribed drugs", False),
+        ("Detected - consistent", True),
+    ],
 )
 def test_a_result_the_laboratory_calls_inconsistent_is_not_as_expected(said: str, met: bool) -> None:
     assert (rule_status("G04", oxycodone_in_urine(said)) == "met") is met

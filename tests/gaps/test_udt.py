@@ -43,6 +43,11 @@ def outcome(one: Result, *items) -> Outcome:
         "Detected",
         "DETECTED",
         ">500 ng/mL",
+        "Confirmed positive",
+        "Unconfirmed positive",
+        "Screen: POS",
+        "Non-negative",
+        "Reactive",
     ],
 )
 def test_words_read_as_detected(text: str) -> None:
@@ -50,14 +55,41 @@ def test_words_read_as_detected(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["NEG", "Negative", "Not Detected", "None detected", "none detected", "ND", "Absent", "<50 ng/mL"]
+    "text",
+    [
+        "NEG",
+        "Negative",
+        "Not Detected",
+        "None detected",
+        "none detected",
+        "ND",
+        "Absent",
+        "<50 ng/mL",
+        "Presumptive negative",
+        "No drugs detected",
+        "Non-reactive",
+        "Below cutoff",
+        "Not present",
+    ],
 )
 def test_words_read_as_not_detected(text: str) -> None:
     assert outcome(urine("cocaine", "2025-06-01", text)) is Outcome.EXPECTED_NEGATIVE
 
 
 @pytest.mark.parametrize(
-    "text", ["", "see comment", "312", "312 ng/mL", "pending", "borderline", "indeterminate", "1+"]
+    "text",
+    [
+        "",
+        "see comment",
+        "312",
+        "312 ng/mL",
+        "pending",
+        "borderline",
+        "indeterminate",
+        "1+",
+        "Possible interference",
+        "Determination not possible",
+    ],
 )
 def test_whatever_else_is_written_needs_reading(text: str) -> None:
     assert outcome(urine("cocaine", "2025-06-01", text)) is Outcome.NEEDS_READING
