@@ -43,9 +43,9 @@ def _newest_first(facts: Facts, as_of: date) -> Iterator[PegScore]:
 
 
 def _score(when: date, results: Sequence[Result]) -> PegScore | None:
-    """As recorded, else from a recorded sum, else from all three items of the day."""
+    """As recorded, else from a recorded sum, else from all three items of the day; of several the highest."""
     answers: dict[str, tuple[Fraction, str]] = {}
-    for result in sorted(results, key=lambda r: (r.ref, sorted(r.elements))):
+    for result in sorted(results, key=lambda r: (r.value or Fraction(0), r.ref, sorted(r.elements))):
         for element in result.elements:
             answers[element] = (result.value or Fraction(0), result.ref)
     if _MEAN in answers:

@@ -94,10 +94,10 @@ def _newest_first(facts: Facts, tool: Tool, as_of: date) -> Iterator[Score]:
 
 
 def _score(tool: Tool, when: date, results: Iterable[Result]) -> Score | None:
-    """The score of one day; of several totals or answers the one that is last by reference counts."""
+    """The score of one day; of several totals or answers the highest counts, as nothing tells which is right."""
     score: Score | None = None
     answers: dict[str, tuple[Fraction, str]] = {}
-    for result in sorted(results, key=lambda r: (r.ref, sorted(r.elements))):
+    for result in sorted(results, key=lambda r: (r.value or Fraction(0), r.ref, sorted(r.elements))):
         value = result.value or Fraction(0)
         if tool.total in result.elements and 0 <= value <= tool.highest:
             score = Score(when, value, tool.name, tool.highest, (result.ref,))

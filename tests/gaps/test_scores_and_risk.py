@@ -191,3 +191,13 @@ def test_the_age_of_an_overdose_counts_from_the_day_asked_about() -> None:
     facts = chart(*KNOWN, problem("opioid_overdose", "2024-07-01"))
     found = [risk(facts, Policy(), dose(40), (), day).tier for day in (AS_OF, date(2026, 6, 15))]
     assert found == ["high", "low"]
+
+
+def test_of_two_scores_of_one_day_the_higher_counts() -> None:
+    low, high = (
+        result("phq9_total", "2025-06-01", points, ref=f"Observation/{ref}")
+        for points, ref in ((4, "z"), (18, "a"))
+    )
+    found = newest_score(chart(low, high), PHQ9, AS_OF)
+    assert found is not None
+    assert (found.value, found.refs) == (18, ("Observation/a",))

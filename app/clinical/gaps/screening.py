@@ -123,15 +123,15 @@ def depression(case: Case) -> Finding:
 
 
 def _item_nine(case: Case) -> Finding | None:
-    """The newest answer to item 9; only the newest, as an older one was followed by it."""
+    """The newest answer to item 9, the highest of its day; only the newest, as an older one was followed by it."""
     answers = [
-        (r.when, r.ref, r.value)
+        (r.when, r.value, r.ref)
         for r in case.facts.results_by_element.get("phq9_item9", ())
         if r.valid and r.value is not None and r.when and r.when <= case.as_of
     ]
     if not answers:
         return None
-    when, ref, value = max(answers)
+    when, value, ref = max(answers)
     months = case.policy.intervals["phq"].months(case.risk.tier) or 12
     reviewed = case.noted(RecordKind.REVIEW, "G09")
     if value == 0 or case.as_of >= add_months(when, months) or (reviewed is not None and reviewed.on >= when):
