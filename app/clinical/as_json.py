@@ -73,6 +73,7 @@ def _mme(mme: Mme) -> Json:
         "avg_on_therapy": _number(mme.avg_on_therapy),
         "avg_supply": _number(mme.avg_supply),
         "peak_90": _number(mme.peak_90),
+        "window_complete": mme.window_complete,
         "own": _number(mme.own),
         "outside": _number(mme.outside),
         "contributions": [_contribution(one) for one in mme.contributions],

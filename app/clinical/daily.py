@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from app.clinical.counting import Counter, methadone_per_day
+from app.clinical.episodes import Span
 from app.clinical.evaluation import Contribution, Uncounted
 from app.clinical.policy import Policy
 from app.clinical.supply import Supply
@@ -19,19 +20,21 @@ from valuesets import Terms
 
 _DOSE = attrgetter("quantity", "recorded_days", "drug", "sigs", "quantity_unit")
 _BY_DAYS = attrgetter("first", "last", "ref")
+_FIRST = attrgetter("first")
 _NONE = Fraction(0)
 
 
 class Stretch(Struct, frozen=True):
-    """Days with one daily MME.  mme None: an opioid is in supply and nothing of it can be counted.
+    """Days with one daily MME.  mme None: an opioid is, or may be, in supply and nothing of it can be counted.
 
-    supplied: how many of the supplies of these days were counted.
+    supplied: how many of the supplies of these days were counted.  missed: how many were not.
     """
 
     first: int
     last: int
     mme: Fraction | None
     supplied: int
+    missed: int
 
     @property
     def days(self) -> int:
@@ -68,11 +71,27 @@ def stretches(
         here = [s for s in here if s.last >= start]
         if here:
             before, known = known, values.on(start, here)
-            if steps and steps[-1].last == start - 1 and known == before:
+            missed = len(here) - len(known)
+            if steps and steps[-1].last == start - 1 and known == before and missed == steps[-1].missed:
                 steps[-1] = replace(steps[-1], last=stop - 1)
             else:
-                steps.append(Stretch(start, stop - 1, total(known) if known else None, len(known)))
+                steps.append(Stretch(start, stop - 1, total(known) if known else None, len(known), missed))
     return tuple(steps)
+
+
+def with_doubt(steps: Sequence[Stretch], doubtful: Sequence[Span]) -> tuple[Stretch, ...]:
+    """The steps, and between them the days on which something may have been in supply; `doubtful` is in order."""
+    found = list(steps)
+    for first, last in doubtful:
+        free = first
+        for step in steps:
+            before = min(step.first - 1, last)
+            if free <= before:
+                found.append(Stretch(free, before, None, 0, 1))
+            free = max(free, step.last + 1)
+        if free <= last:
+            found.append(Stretch(free, last, None, 0, 1))
+    return tuple(sorted(found, key=_FIRST))
 
 
 def total(values: Sequence[Fraction]) -> Fraction:
@@ -174,6 +193,11 @@ class Window(Struct, frozen=True):
         return self._or_none(max([step.mme for step in self.steps if step.mme is not None], default=_NONE))
 
     @property
+    def whole(self) -> bool:
+        """Whether everything in these steps could be counted."""
+        return not any(step.missed for step in self.steps)
+
+    @property
     def _counted(self) -> list[Stretch]:
         return [step for step in self.steps if step.mme is not None]
 
@@ -191,9 +215,7 @@ def window(steps: Sequence[Stretch], first: int, length: int, *, in_doubt: bool)
 def clipped(steps: Sequence[Stretch], first: int) -> tuple[Stretch, ...]:
     """The steps from a day on."""
     return tuple(
-        Stretch(max(step.first, first), step.last, step.mme, step.supplied)
-        for step in steps
-        if step.last >= first
+        step if step.first >= first else replace(step, first=first) for step in steps if step.last >= first
     )
 
 

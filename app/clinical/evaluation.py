@@ -94,7 +94,9 @@ class Mme(Struct, frozen=True):
     """The daily morphine milligram equivalents at `as_of` and over the window.
 
     current None: an opioid is present but nothing could be counted, or only drugs without a factor are.
-    current 0: every opioid is known to have ended.  complete False: the number is a lower bound.
+    current 0: every opioid is known to have ended.  complete False: the number is a lower bound.  window_complete
+    False: so are `avg_90` and `peak_90`, and `avg_on_therapy` is of the days and doses that could be counted.
+    timeline: None where an opioid was, or may have been, in supply and nothing of it could be counted.
     """
 
     current: Fraction | None
@@ -110,6 +112,7 @@ class Mme(Struct, frozen=True):
     uncounted: tuple[Uncounted, ...] = ()
     flags: tuple[str, ...] = ()
     timeline: tuple[tuple[date, Fraction | None], ...] = ()
+    window_complete: bool = True
 
 
 class Ltot(Struct, frozen=True):

@@ -60,10 +60,11 @@ def mme_lines(mme: Mme, factors: str) -> list[str]:
     lines += [f"  No longer in use: {uncounted_line(one)}" for one in mme.uncounted if not one.active]
     if "buprenorphine" in mme.flags:
         lines.append("  Buprenorphine has no MME factor and is not in the sum.")
+    least, days = ("", "an opioid") if mme.window_complete else (" at least", "a counted opioid")
     shown = (
-        ("90-day average", mme.avg_90),
-        ("on days with an opioid", mme.avg_on_therapy),
-        ("highest", mme.peak_90),
+        (f"90-day average{least}", mme.avg_90),
+        (f"on days with {days}", mme.avg_on_therapy),
+        (f"highest{least}", mme.peak_90),
     )
     trend = ", ".join(f"{name} {amount(value)}" for name, value in shown if value is not None)
     lines += [f"  Last 90 days: {trend}"] if trend else []

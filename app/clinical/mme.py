@@ -10,8 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from app.clinical.counting import Counter, is_counted, methadone_per_day, uncounted
-from app.clinical.daily import change_points, stretches, total, window
+from app.clinical.daily import change_points, stretches, total, window, with_doubt
 from app.clinical.directions import as_directed
+from app.clinical.episodes import Span, merged
 from app.clinical.evaluation import Contribution, Mme, Uncounted
 from app.clinical.lasting import USUAL_SUPPLY
 from app.clinical.opioids import (
@@ -78,7 +79,9 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     apart = (*_apart(use.all), *(_not_counted(order, "injected", _INJECTED) for order in injected))
     current = _current(counted, missing, apart, whole=whole)
     first = day - policy.ltot.window_days + 1
+    doubtful = _doubtful_days(laid, use, policy, day)
     steps = stretches(policy, terms, _lasting(laid, use, day), day - CHART_DAYS + 1, day, today)
+    steps = with_doubt(steps, doubtful) if doubtful else steps
     in_doubt = not whole or bool(missing or apart) or any(s.start >= first for s in laid.unknown)
     recent = window(steps, first, policy.ltot.window_days, in_doubt=in_doubt)
     return Mme(
@@ -95,6 +98,10 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
         uncounted=tuple(sorted((*missing, *apart), key=lambda p: p.ref)),
         flags=_flags(laid, use, counted, facts),
         timeline=change_points(steps, day - CHART_DAYS + 1, day, between=Fraction(0) if whole else None),
+        window_complete=whole
+        and not missing
+        and recent.whole
+        and not any(last >= first for _, last in doubtful),
     )
 
 
@@ -164,6 +171,26 @@ def _may_be_current(supply: Supply, day: int, policy: Policy) -> bool:
     if supply.longest is not None:
         return supply.longest >= day
     return day - supply.start < policy.mme.stale_after_days
+
+
+def _doubtful_days(laid: Timeline, use: _Use, policy: Policy, day: int) -> list[Span]:
+    """Past days on which a supply of unknown length may have lasted: to the next of its kind, and not for ever."""
+    found: list[Span] = []
+    first = day - CHART_DAYS + 1
+    for supply in laid.unknown:
+        if not is_counted(supply) or supply in use.undated:
+            continue
+        is_open = supply.status in MAY_LAST
+        last = supply.start + (policy.mme.stale_after_days if is_open else USUAL_SUPPLY) - 1
+        if is_open and supply.longest is not None:
+            last = supply.longest
+        if supply.ends_by is not None:
+            last = min(last, supply.ends_by)
+        for other in (*laid.covering, *laid.unknown):
+            if other.start > supply.start and same_kind(other, supply):
+                last = min(last, other.start - 1)
+        found.append((max(supply.start, first), min(last, day - 1)))
+    return merged(found)
 
 
 def _open_ended(counter: Counter, supply: Supply, day: int) -> Contribution | Uncounted:

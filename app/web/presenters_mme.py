@@ -7,10 +7,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from operator import itemgetter
 
 from app.clinical.evaluation import Evaluation, Mme
 from app.clinical.explain import METHODS, contribution_line, mme_lines, uncounted_line
-from app.clinical.words import amount, day, joined, kind_words
+from app.clinical.words import amount, counted_kind, day, joined
 from app.web.views import Bar, DoseLine, Number, Tone, Why
 from app.web.wording import plain, reasons, rounded
 
@@ -96,13 +97,16 @@ def _notes(evaluation: Evaluation, marks: tuple[int, ...]) -> tuple[str, ...]:
     if methods := sorted({METHODS.get(one.method, one.method) for one in mme.contributions}):
         table = evaluation.versions.get("factors", "not named")
         notes.append(f"Counted {joined(methods)}; factors {table}.")
+    least = "" if mme.window_complete else "at least "
     trend = [
-        f"{label} {amount(value)}"
+        f"{label} {least}{amount(value)}"
         for label, value in (("90-day average", mme.avg_90), ("highest day in 90 days", mme.peak_90))
         if value
     ]
     if trend:
         notes.append(" · ".join(trend) + f" {_UNIT}")
+    if trend and least and mme.complete:
+        notes.append("Not every opioid of these 90 days could be counted.")
     return tuple(notes)
 
 
@@ -120,19 +124,28 @@ def _caveats(mme: Mme) -> tuple[str, ...]:
 
 
 def _why_zero(evaluation: Evaluation) -> str:
-    if last := _last_day_with_supply(evaluation.mme.timeline):
-        return f"Every opioid order is known to have ended; the last day with supply was {day(last)}."
+    if ended := _end_of_supply(evaluation.mme.timeline):
+        last, counted = ended
+        to = (
+            f"the last day with supply was {day(last)}"
+            if counted
+            else f"supply may have lasted to {day(last)}"
+        )
+        return f"Every opioid order is known to have ended; {to}."
     orders = [
         source for source in evaluation.sources if source.connected and source.kind.startswith("Medication")
     ]
-    read = " and ".join(f"{source.read} {kind_words(source.kind)}" for source in orders)
+    read = " and ".join(counted_kind(source.read, source.kind) for source in orders)
     return f"No opioid in use: {read or 'no orders'} read, all complete."
 
 
-def _last_day_with_supply(timeline: tuple[tuple[date, Fraction | None], ...]) -> date | None:
-    """A point holds until the next one, so supply ends the day before the first zero after it."""
-    ended = [after for (_, mme), (after, later) in pairwise(sorted(timeline)) if mme != 0 and later == 0]
-    return max(ended) - timedelta(days=1) if ended else None
+def _end_of_supply(timeline: tuple[tuple[date, Fraction | None], ...]) -> tuple[date, bool] | None:
+    """The last day before the last zero, and whether its MME is known: a point holds until the next one."""
+    points = sorted(timeline, key=itemgetter(0))
+    ended = [
+        (after, mme is not None) for (_, mme), (after, later) in pairwise(points) if mme != 0 and later == 0
+    ]
+    return (ended[-1][0] - timedelta(days=1), ended[-1][1]) if ended else None
 
 
 def _bar(mme: Mme, marks: tuple[int, ...]) -> Bar | None:

@@ -1,6 +1,8 @@
 """What the clinician reads in each state of the panel."""
 
 import dataclasses
+from datetime import date
+from fractions import Fraction
 
 import pytest
 from msgspec.structs import replace
@@ -125,6 +127,19 @@ def test_all_ended_names_the_last_day_with_supply() -> None:
     seen = panel(samples.ENDED).glance
     assert "0 MME/day today" in seen
     assert "Every opioid order is known to have ended; the last day with supply was 4 Mar 2026." in seen
+
+
+def test_all_ended_claims_no_last_day_where_the_last_supply_is_of_unknown_length() -> None:
+    history = ((date(2025, 10, 1), None), (date(2026, 1, 29), Fraction(0)))
+    seen = panel(replace(samples.ENDED, mme=replace(samples.ENDED.mme, timeline=history))).glance
+    assert "known to have ended; supply may have lasted to 28 Jan 2026." in seen
+
+
+def test_an_average_that_misses_something_says_so() -> None:
+    missing = replace(samples.COMPLETE, mme=replace(samples.COMPLETE.mme, window_complete=False))
+    seen = panel(missing).glance
+    assert "90-day average at least 80 · highest day in 90 days at least 80 MME/day" in seen
+    assert "Not every opioid of these 90 days could be counted." in seen
 
 
 def test_method_and_factor_table_are_named_beside_the_number() -> None:
