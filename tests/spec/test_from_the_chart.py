@@ -9,6 +9,7 @@ import pytest
 from tests.mapping.chart import (
     FENTANYL_25,
     OXYCODONE_10,
+    PATIENT,
     concept,
     quantity,
     request,
@@ -262,3 +263,14 @@ def test_other_words_beside_an_instruction_in_fields_are_added() -> None:
 def test_words_that_add_up_to_another_day_than_the_fields_are_named(text: str, differs: bool) -> None:
     found = answer(request(OXYCODONE_10, dosageInstruction=[{**QID[0], "text": text}], dispenseRequest=MONTH))
     assert ("codes_disagree" in {issue.code.value for issue in found.issues}) is differs
+
+
+def test_nobody_is_called_about_a_person_recorded_as_deceased() -> None:
+    """In supply on the day of death: nothing is due, and nothing needs a look."""
+    person = {"resourceType": "Patient", "id": PATIENT, "deceasedDateTime": "2026-03-05T04:00:00Z"}
+    supply = by(authoredOn="2026-02-20", dosageInstruction=QID, dispenseRequest=MONTH)
+    assert "overdue" in {gap.status for gap in answer(supply).gaps}
+    found = answer(person, supply)
+    assert {(gap.status, gap.text) for gap in found.gaps} == {("not_applicable", "Recorded as deceased")}
+    ended = by(authoredOn="2026-01-20", dosageInstruction=QID, dispenseRequest=MONTH)
+    assert {gap.status for gap in answer(person, ended).gaps} == {"not_applicable"}

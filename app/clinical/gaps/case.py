@@ -108,6 +108,8 @@ class Case:
     @cached_property
     def within(self) -> Mapping[Scope, bool | None]:
         """Whether the rules of each scope concern this person; None where that cannot be told."""
+        if self.facts.person.deceased:
+            return dict.fromkeys(Scope, False)
         return {Scope.EVERYONE: True, Scope.OPIOID: self.opioid_in_use, Scope.LTOT: self.on_therapy}
 
 
@@ -270,6 +272,9 @@ def _finding(one: Rule, case: Case) -> Finding:
 
 
 def _outside_scope(one: Rule, case: Case) -> Finding:
+    if case.facts.person.deceased:
+        record = (f"Patient/{case.facts.person.id}",)
+        return not_applicable("Recorded as deceased", Evidence("scope", "recorded as deceased", record))
     if one.scope is Scope.LTOT:
         reason = f"{case.ltot.covered_days_90} of the last 90 days covered by an opioid"
         return not_applicable("Not on long-term opioid therapy", Evidence("scope", reason))
