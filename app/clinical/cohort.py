@@ -162,8 +162,10 @@ def _order_query(facts: Facts, therapy: Therapy, as_of: date) -> Evidence | None
     if not recent:
         return _not_found("order_query", "No opioid prescription in 12 months", facts, "MedicationRequest")
     text = f"{counted(len(recent), 'opioid prescription')} in 12 months"
-    if not therapy.covering:
-        text += "; their supply is not known"
+    if therapy.unknown and not therapy.covering:
+        text += f"; {'its' if len(recent) == 1 else 'their'} supply is not known"
+    elif not therapy.covering:
+        text += ", of a kind that does not count for long-term therapy"
     elif not therapy.holds:
         text += "; prescriptions alone do not tell long-term from short use"
     refs = tuple(sorted([order.ref for order in recent]))

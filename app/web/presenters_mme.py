@@ -131,7 +131,7 @@ def _why_zero(evaluation: Evaluation) -> str:
             if counted
             else f"supply may have lasted to {day(last)}"
         )
-        return f"Every opioid order is known to have ended; {to}."
+        return f"Every opioid order that has begun is known to have ended; {to}."
     orders = [
         source for source in evaluation.sources if source.connected and source.kind.startswith("Medication")
     ]

@@ -60,7 +60,7 @@ def sources(found: Sequence[Source], issues: tuple[Issue, ...], now: datetime) -
     return Sources(
         summary=f"{read or 'nothing read'} · {state} · {clock(now)}",
         rows=tuple(_row(source) for source in expected),
-        not_included=_not_included(found),
+        not_included=not_included(found),
         issues=_issue_lines(issues),
         issue_count=len(issues),
     )
@@ -89,7 +89,7 @@ def _few(refs: list[str]) -> str:
     return ", ".join(refs[:_ISSUE_REFS]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _not_included(found: Sequence[Source]) -> tuple[str, ...]:
+def not_included(found: Sequence[Source]) -> tuple[str, ...]:
     """What this site does not offer; the prescription monitoring programme is named unless it was read."""
     kinds = [source.kind for source in found if not source.connected]
     if _PDMP not in {source.kind for source in found}:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from app.clinical.evaluation import Evaluation
 from app.clinical.words import day, joined, kind_words
+from app.web.presenters_sources import not_included
 from app.web.views import Answer, Finding, GapGroups, Number
 from app.web.wording import clock, phrase, sentence
 
@@ -28,7 +29,7 @@ def summary_text(
     incomplete = joined(kind_words(s.kind) for s in evaluation.sources if s.connected and not s.complete)
     if incomplete:
         lines.append(f"Not fully read: {incomplete}.")
-    if apart := joined(kind_words(source.kind) for source in evaluation.sources if not source.connected):
+    if apart := joined(not_included(evaluation.sources)):
         lines.append(f"Not included: {apart}.")
     versions = ", ".join(f"{key} {value}" for key, value in evaluation.versions.items() if value)
     lines.append(f"Source: LtOT Panel, from the chart as read {day(now.date())} {clock(now)} ({versions}).")

@@ -126,7 +126,10 @@ def test_empty_and_complete_chart_says_what_was_read() -> None:
 def test_all_ended_names_the_last_day_with_supply() -> None:
     seen = panel(samples.ENDED).glance
     assert "0 MME/day today" in seen
-    assert "Every opioid order is known to have ended; the last day with supply was 4 Mar 2026." in seen
+    assert (
+        "Every opioid order that has begun is known to have ended; the last day with supply was 4 Mar 2026."
+        in seen
+    )
 
 
 def test_all_ended_claims_no_last_day_where_the_last_supply_is_of_unknown_length() -> None:
@@ -312,6 +315,7 @@ def test_summary_is_plain_text_with_date_source_and_uncertainty_but_no_name() ->
         "Needs a look: Therapy on the problem list. Z79.891 not on the problem list.",
         "Overlap: Benzodiazepine. Lorazepam on 11 of the last 90 days.",
         "Not fully read: results.",
+        "Not included: PDMP reports.",
         (
             "Source: LtOT Panel, from the chart as read 21 Sep 2026 10:42 PDT "
             "(code 1.0.0, policy default 1, factors cdc-2022, valuesets 2026-10)."
