@@ -41,6 +41,7 @@ class Reply:
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     members: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    body: bytes = field(default=b"", repr=False)
     trouble: Trouble | None = None
     date: datetime | None = None
     tls: str = ""
@@ -54,6 +55,19 @@ class Reply:
     def said(self) -> str:
         """The end of a sentence about this reply."""
         return self.trouble.value if self.trouble else f"it answered with status {self.status}"
+
+
+def texts(member: object) -> tuple[str, ...]:
+    """The texts of a list.  Some servers write one text with spaces instead; anything else holds none."""
+    if isinstance(member, str):
+        return tuple(member.split())
+    return tuple(one for one in member if isinstance(one, str)) if isinstance(member, list) else ()
+
+
+def objects(member: object) -> tuple[Mapping[str, Any], ...]:
+    """The objects of a list, or the one that stands alone; anything else holds none."""
+    found = member if isinstance(member, list) else [member]
+    return tuple(one for one in found if isinstance(one, dict))
 
 
 async def probe(
@@ -91,6 +105,7 @@ async def probe(
         status=response.status_code,
         headers=response.headers,
         members=_members(body),
+        body=body,
         date=_date(response.headers.get("date")),
         tls=version,
         certificate_ends=ends,

@@ -112,6 +112,13 @@ def wrong_secret(clinic: Clinic) -> None:
     clinic.change(auth_method=AuthMethod.CLIENT_SECRET_BASIC, client_secret=Secret("wrong-canary"))
 
 
+def outcome(clinic: Clinic, severity: str, code: str) -> None:
+    clinic.patient = clinic.site.cards[0].id
+    said = {"resourceType": "OperationOutcome", "issue": [{"severity": severity, "code": code}]}
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": said}]}
+    clinic.answer("/MedicationRequest", json_body=bundle)
+
+
 # What is wrong, the check that must find it, words of what was seen, words of the fix.
 FAILURES: dict[str, tuple[Spoil, str, str, str]] = {
     "the EHR is down": (
@@ -181,6 +188,15 @@ FAILURES: dict[str, tuple[Spoil, str, str, str]] = {
         lambda c: setattr(c, "now", c.now + timedelta(minutes=4)), "clock", "ahead of the EHR's", "NTP"),
     "the clock is behind": (
         lambda c: setattr(c, "now", c.now - timedelta(minutes=2)), "clock", "behind the EHR's", "NTP"),
+    "the authorization endpoint is not served": (
+        lambda c: c.answer("/auth/authorize", text="nothing here", status=404),
+        "redirect URI at the EHR", "status 404", "authorization endpoint"),
+    "the test patient is not there": (
+        lambda c: setattr(c, "patient", "99887766"), "test patient", "status 404", "not the record number"),
+    "a search answers 200 and gives nothing": (
+        lambda c: outcome(c, "error", "forbidden"), "search MedicationRequest", "forbidden", "approve"),
+    "a search answers 200 and gives up": (
+        lambda c: outcome(c, "warning", "incomplete"), "search MedicationRequest", "incomplete", "which search"),
     "the policy is missing": (
         lambda c: c.change(policy_id="nowhere.toml"), "policy", "nowhere.toml", "ltot policy show"),
     "the tenant is switched off": (lambda c: c.change(enabled=False), "tenant", "switched off", "--replace"),
@@ -245,6 +261,27 @@ async def test_what_is_odd_is_a_warning_with_its_fix(clinic: Clinic, odd: str) -
     assert finding.result is Result.WARNING, finding
     assert saw in finding.saw
     assert fix in finding.next_step
+
+
+@pytest.mark.parametrize(
+    "member", ["text of words", ["x"], [["x"]], [{"name": ["x"], "type": ["x"]}], {"resource": "x"}, 5, True]
+)
+async def test_documents_of_odd_shapes_end_no_examination(clinic: Clinic, member: Any) -> None:
+    clinic.statement(software=member, rest=[{"resource": member}], publisher=member)
+    lists = ("scopes_supported", "token_endpoint_auth_methods_supported", "capabilities",
+             "token_endpoint_auth_signing_alg_values_supported", "code_challenge_methods_supported")  # fmt: skip
+    clinic.discovery(**dict.fromkeys(lists, member))
+    clinic.answer("/jwks/north", json_body={"keys": member})
+    clinic.network.changes.insert(0, clinic.network.changes.pop())
+    findings = await clinic.findings()
+    assert "capability statement" in findings
+    assert findings["own key set"].failed
+
+
+async def test_a_refusal_because_of_too_many_requests_says_nothing_about_the_address(clinic: Clinic) -> None:
+    clinic.answer("/auth/authorize", text="", status=429)
+    finding = (await clinic.findings())["redirect URI at the EHR"]
+    assert (finding.result, finding.saw) == (Result.NOT_CHECKED, "it answered with status 429")
 
 
 async def test_utc_as_time_zone_is_pointed_out(tmp_path: Path) -> None:

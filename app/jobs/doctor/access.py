@@ -9,7 +9,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
 
+from app.ehr.bundles import Outcome, UnreadableBodyError, is_resource, read_page
+from app.ehr.probe import Reply
 from app.ehr.vendors import FROM, PATIENT, UNTIL, Search, system_scopes
 from app.errors import LtotError
 from app.jobs.doctor.findings import Finding, failed, not_checked, ok, warning
@@ -19,6 +23,7 @@ from smart_launch.errors import Reason, TokenError
 from smart_launch.secret import Secret
 from smart_launch.tokens import exchange_code
 
+_NOT_SERVED = frozenset({404, 405, 410})
 _AS_REGISTERED = "Compare client id, authentication method and key set address with the registration."
 
 
@@ -49,7 +54,12 @@ async def _redirect(subject: Subject) -> Finding:
     sent_to = reply.headers.get("location", "")
     if 300 <= reply.status < 400 and sent_to.startswith(f"{subject.redirect_uri}?"):
         return ok(what, "the EHR sends browsers back to it")
-    if 400 <= reply.status < 500:
+    if reply.status in _NOT_SERVED:
+        fix = "Tell the EHR team: the authorization endpoint its SMART configuration names is not served."
+        return failed(
+            what, f"the authorization endpoint answered with status {reply.status}", fix, code="LT-102"
+        )
+    if 400 <= reply.status < 500 and reply.status != 429:
         fix = f"Register client id {subject.tenant.client_id} with exactly {subject.redirect_uri}"
         return failed(what, "the EHR refuses this client id or this address", fix, code="LT-106")
     why = "the EHR asks for a sign-in first" if reply.status in (200, 302, 303) else reply.said
@@ -116,25 +126,59 @@ async def _searches(subject: Subject) -> Iterable[Finding]:
         return [not_checked(what, "there is no backend token")]
     if subject.patient is None:
         return [not_checked(what, "no test patient was named", "Add --patient with a test patient's id.")]
-    return [await _search(subject, kind, plans[0]) for kind, plans in subject.profile.plans.items()]
+    patient = await _patient(subject, subject.patient)
+    if patient.failed:
+        return [patient, not_checked(what, "without the test patient a search proves nothing")]
+    return [
+        patient,
+        *[await _search(subject, kind, plans[0]) for kind, plans in subject.profile.plans.items()],
+    ]
+
+
+async def _patient(subject: Subject, patient: str) -> Finding:
+    what = "test patient"
+    reply = await _asked(subject, f"Patient/{quote(patient, safe='')}")
+    if reply.ok and is_resource("Patient", reply.body):
+        return ok(what)
+    if reply.status == 403:
+        return failed(what, "not permitted", "Ask the EHR team to approve Patient.", code="LT-202")
+    said = reply.said if not reply.ok else "no Patient came back"
+    fix = "Give --patient the FHIR id of a patient this EHR holds; it is not the record number."
+    return failed(what, said, fix, code="LT-202")
 
 
 async def _search(subject: Subject, kind: str, plan: Iterable[Search]) -> Finding:
     """The searches of the vendor's preferred plan, one entry each."""
     what = f"search {kind}"
     for search in plan:
-        url = f"{subject.tenant.issuer.removesuffix('/')}/{kind}"
-        headers = {"Accept": "application/fhir+json", "Authorization": f"Bearer {subject.access_token}"}
         part = f" ({search.category})" if search.category else ""
-        reply = await subject.ask(url, headers=headers, params=_params(subject, search))
+        reply = await _asked(subject, kind, params=_params(subject, search))
         if reply.status == 403:
             fix = f"Ask the EHR team to approve {kind}{part}; what rests on it is shown as unknown."
             return failed(what, f"not permitted{part}", fix, code="LT-112")
-        if not reply.ok or reply.members.get("resourceType") != "Bundle":
-            said = reply.said if not reply.ok else "no Bundle came back"
+        outcome = _outcome(kind, reply) if reply.ok else None
+        if outcome is not None and outcome.withheld:
+            fix = f"Ask the EHR team to approve all of {kind}{part}; until then it shows as not fully read."
+            return failed(what, f"{'; '.join(outcome.warnings)}{part}", fix, code="LT-112")
+        if outcome is None or outcome.failed:
+            told = "; ".join(outcome.warnings) if outcome is not None else ""
+            said = told or (reply.said if not reply.ok else "no Bundle came back")
             fix = "Check the tenant's vendor; if it is right, tell the EHR team which search is refused."
             return failed(what, f"{said}{part}", fix, code="LT-201")
     return ok(what)
+
+
+async def _asked(subject: Subject, path: str, **more: Any) -> Reply:
+    headers = {"Accept": "application/fhir+json", "Authorization": f"Bearer {subject.access_token}"}
+    return await subject.ask(f"{subject.tenant.issuer.removesuffix('/')}/{path}", headers=headers, **more)
+
+
+def _outcome(kind: str, reply: Reply) -> Outcome | None:
+    """What the EHR says besides its results; None when there is no Bundle."""
+    try:
+        return read_page(kind, reply.body).outcome
+    except UnreadableBodyError:
+        return None
 
 
 def _params(subject: Subject, search: Search) -> list[tuple[str, str]]:

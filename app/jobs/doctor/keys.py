@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.ehr.probe import Reply, Trouble, probe
+from app.ehr.probe import Reply, Trouble, objects, probe
 from app.jobs.doctor.findings import Finding, failed, not_checked, ok, warning
 from app.jobs.doctor.subject import Subject
 from app.store.tenants import AuthMethod
@@ -29,7 +29,7 @@ async def examine_key_set(subject: Subject) -> Finding:
 
 
 def _judge(subject: Subject, reply: Reply) -> Finding:
-    keys = [key for key in reply.members.get("keys") or () if isinstance(key, dict)]
+    keys = objects(reply.members.get("keys"))
     published = {key.get("kid") for key in keys}
     active = {
         kid for kid, state in subject.set_up.keys(subject.tenant.id).states() if state is KeyState.ACTIVE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from app.ehr.probe import Reply, Trouble
+from app.ehr.probe import Reply, Trouble, objects, texts
 from app.ehr.vendors import panel_scopes
 from app.jobs.doctor.findings import Finding, failed, not_checked, ok, warning
 from app.jobs.doctor.subject import Subject
@@ -130,22 +130,20 @@ def _endpoints(subject: Subject) -> Iterable[Finding]:
 
 
 def _pkce(subject: Subject) -> Finding:
-    if "S256" in (subject.document.get("code_challenge_methods_supported") or ()):
+    if "S256" in texts(subject.document.get("code_challenge_methods_supported")):
         return ok("PKCE", "S256")
     return warning("PKCE", "not advertised; it is used all the same", "Ask the EHR team whether S256 is on.")
 
 
 def _client_authentication(subject: Subject) -> Finding:
     method, offered = _OWN_METHODS.get(subject.tenant.auth_method), subject.document.get
-    methods = offered("token_endpoint_auth_methods_supported") or []
+    methods = texts(offered("token_endpoint_auth_methods_supported"))
     if method is None:
         return ok("client authentication", "public client")
     if methods and method not in methods:
-        fix = (
-            f"Register one of {', '.join(map(str, methods))} and change the tenant with --auth and --replace."
-        )
+        fix = f"Register one of {', '.join(methods)} and change the tenant with --auth and --replace."
         return failed("client authentication", f"the EHR does not offer {method}", fix, code="LT-107")
-    algorithms = offered("token_endpoint_auth_signing_alg_values_supported") or []
+    algorithms = texts(offered("token_endpoint_auth_signing_alg_values_supported"))
     if method == "private_key_jwt" and algorithms and not {"RS384", "ES384"} & set(algorithms):
         fix = "Ask the EHR team for RS384 or ES384, or use a client secret."
         return failed("client authentication", "neither RS384 nor ES384 is accepted", fix, code="LT-107")
@@ -161,7 +159,7 @@ def _scopes(subject: Subject) -> Finding:
         fix = f"If the registration is for SMART {other.value}, add the tenant with --scope-style {other.value}."
         return warning("scopes", f"the EHR does not list {named}", fix, code="LT-112")
     asked = panel_scopes(subject.profile, style)
-    offered = tuple(map(str, subject.document.get("scopes_supported") or ()))
+    offered = texts(subject.document.get("scopes_supported"))
     missing = compare_scopes(asked, offered).missing if offered else ()
     if missing:
         fix = "The list need not be complete; compare it with what the registration was approved for."
@@ -183,11 +181,8 @@ def _capability_statement(subject: Subject, reply: Reply) -> Iterable[Finding]:
         fix = "Use the EHR's R4 address; the panel reads R4."
         yield failed("capability statement", f"FHIR version {version or 'not given'}", fix, code="LT-102")
         return
-    served = {
-        resource.get("type")
-        for rest in statement.get("rest") or ()
-        for resource in rest.get("resource") or ()
-    }
+    resources = [one for rest in objects(statement.get("rest")) for one in objects(rest.get("resource"))]
+    served = [resource.get("type") for resource in resources]
     absent = [kind for kind in subject.profile.kinds if kind not in served]
     if absent:
         fix = "What rests on these types is shown as unknown; ask the EHR team whether they can be opened."
@@ -198,7 +193,7 @@ def _capability_statement(subject: Subject, reply: Reply) -> Iterable[Finding]:
 
 
 def _vendor(subject: Subject) -> Iterable[Finding]:
-    software = str((subject.statement.get("software") or {}).get("name", "")).lower()
+    software = " ".join(str(one.get("name")) for one in objects(subject.statement.get("software"))).lower()
     publisher = str(subject.statement.get("publisher", "")).lower()
     seen = (
         "epic" if "epic" in software else "oracle" if {"oracle", "cerner"} & set(publisher.split()) else None
