@@ -44,6 +44,7 @@ _SHARED = frozenset({"Medication"})
 _MODIFIER = b'modifierExtension"'
 # What the mapping of a drug's order or fill says when nothing can be concluded from it.
 _LOST = frozenset({IssueCode.MEDICATION_MISSING, IssueCode.UNREADABLE})
+_MERGED = "this record was merged into another one"
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -74,7 +75,8 @@ def map_chart(
     Resources of another patient are dropped and named.  Of one resource in several versions the newest counts.
     A source loses its completeness when a resource of its kind could not be read, names no drug, is an opioid with a
     status that FHIR does not know, or belongs to another patient: then the EHR's answer is not about this patient
-    alone, perhaps because two records were merged.  Never raises.
+    alone, perhaps because two records were merged.  All lose it where the patient's own record says that it was merged
+    into another one.  Never raises.
     """
     reading = _Reading()
     resources = _newest(raw, patient_id, reading)
@@ -294,4 +296,9 @@ def _honest(sources: Mapping[str, Source], reading: _Reading) -> dict[str, Sourc
                 *([f"{foreign} named another patient and were left out"] if foreign else []),
             ]
             found[kind] = replace(known, complete=False, problem=known.problem or "; ".join(said))
+    if reading.person is not None and reading.person.merged:
+        return {
+            kind: replace(known, complete=False, problem=known.problem or _MERGED)
+            for kind, known in found.items()
+        }
     return found

@@ -277,7 +277,10 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The patient.  `display` and `mrn` are for the banner and the clinic's list alone: no evaluation holds them."""
+    """The patient.  `display` and `mrn` are for the banner and the clinic's list alone: no evaluation holds them.
+
+    merged: another record has taken this one's place, and may hold what belongs to it.
+    """
 
     id: str
     birth_date: date | None = None
@@ -286,6 +289,7 @@ class Person:
     display: str = ""
     mrn: str = ""
     general_practitioner: str = ""
+    merged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

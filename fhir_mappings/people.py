@@ -21,6 +21,7 @@ def person_of(resource: r.Patient, patient_id: str) -> Person:
         display=_name(resource.name),
         mrn=_mrn(resource.identifier),
         general_practitioner=next((gp.display or gp.reference for gp in resource.generalPractitioner), ""),
+        merged=any(link.type == "replaced-by" for link in resource.link),
     )
 
 

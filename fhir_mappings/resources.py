@@ -342,6 +342,10 @@ class Name(Struct, gc=False):
     text: str = ""
 
 
+class PatientLink(Struct, gc=False):
+    type: str = ""
+
+
 class Patient(Resource, gc=False):
     name: list[Name] = []
     birthDate: str | None = None
@@ -350,6 +354,7 @@ class Patient(Resource, gc=False):
     deceasedDateTime: str | None = None
     identifier: list[Identifier] = []
     generalPractitioner: list[Reference] = []
+    link: list[PatientLink] = []
 
 
 class Remark(Struct, gc=False):

@@ -108,7 +108,10 @@ async def _pull(
 
 
 def _require_patient(facts: Facts) -> None:
-    """Without the patient resource, and when it is another patient's, nobody can tell whose chart this is."""
+    """Without the patient resource, and when it is another patient's, nobody can tell whose chart this is.
+
+    What belongs to a record that was merged into another one may be found there alone.
+    """
     source = facts.source("Patient")
     if source.read == 0:
         raise LtotError("LT-202" if source.complete else "LT-201")
@@ -117,6 +120,11 @@ def _require_patient(facts: Facts) -> None:
     ):
         raise LtotError(
             "LT-201", "It answered with the record of another patient; two records may have been merged."
+        )
+    if facts.person.merged:
+        raise LtotError(
+            "LT-201",
+            "This record was merged into another one; open the panel from the chart that took its place.",
         )
 
 

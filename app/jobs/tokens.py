@@ -38,10 +38,10 @@ class LaunchTokens:
                 return value
             if tokens.refresh_token is None:
                 raise LtotError("LT-203")
-            self._launch = await self._renewed(tokens.refresh_token)
+            self._launch = await self._renewed(tokens.refresh_token, rejected=rejected is not None)
             return self._launch.tokens.access_token.reveal()
 
-    async def _renewed(self, refresh_token: Secret) -> Launch:
+    async def _renewed(self, refresh_token: Secret, *, rejected: bool) -> Launch:
         service, launch = self._service, self._launch
         claim = await in_thread(service.sessions.claim_refresh, launch, service.now())
         if claim is None:
@@ -60,6 +60,11 @@ class LaunchTokens:
             )
         except SmartError as error:
             await in_thread(service.sessions.release_refresh, claim)
+            if error.retryable and not rejected and service.now() < launch.tokens.expires_at:
+                # It is renewed early, so what is at hand may do until the EHR answers again.
+                return launch
+            if error.retryable:
+                raise LtotError("LT-201", error.safe_text) from None
             raise from_smart(error) from None
         return await in_thread(service.sessions.save_rotated_tokens, claim, response, service.now())
 

@@ -53,6 +53,20 @@ def test_another_patients_resources_are_dropped_and_named(reference: str) -> Non
     assert [(i.ref, i.code.value) for i in found.issues] == [("MedicationRequest/m1", "foreign_patient")]
 
 
+@pytest.mark.parametrize(
+    ("kind", "complete"), [("replaced-by", False), ("replaces", True), ("refer", True), ("seealso", True)]
+)
+def test_a_record_that_was_merged_into_another_proves_no_absence(kind: str, complete: bool) -> None:
+    link = {"other": {"reference": "Patient/new"}, "type": kind}
+    found = facts(
+        {"resourceType": "Patient", "id": PATIENT, "link": [link]},
+        sources={"MedicationRequest": Source("MedicationRequest", 0)},
+    )
+    source = found.sources["MedicationRequest"]
+    assert source.complete is complete
+    assert complete or source.problem == "this record was merged into another one"
+
+
 def test_a_source_that_holds_another_patients_resources_proves_no_absence() -> None:
     found = facts(
         request(subject={"reference": "Patient/other"}),

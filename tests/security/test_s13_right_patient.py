@@ -121,3 +121,24 @@ async def test_a_record_merged_into_another_is_not_an_empty_chart(
     shown = answer.json()
     assert shown["ltot"]["status"] == "cannot_tell"
     assert (shown["mme"]["current"], shown["mme"]["complete"]) == (None, False)
+
+
+async def test_a_record_that_another_one_has_taken_the_place_of_is_not_shown(world: World) -> None:
+    """What it held may be found there alone, so its emptiness proves nothing."""
+
+    def merged(request: httpx2.Request) -> httpx2.Response | None:
+        if not re.search(r"/fhir/Patient/[^/]+$", request.url.path):
+            return None
+        link = {"other": {"reference": "Patient/other"}, "type": "replaced-by"}
+        id_ = request.url.path.rpartition("/")[2]
+        return httpx2.Response(
+            200, json={"resourceType": "Patient", "id": id_, "active": False, "link": [link]}
+        )
+
+    browser = world.browser()
+    address = await browser.open()
+    world.network.changes.append(merged)
+    refused = await browser.get(f"{address}/content")
+    assert (refused.status_code, "LT-201" in refused.text) == (504, True)
+    assert "open the panel from the chart that took its place" in refused.text
+    assert "MME" not in refused.text

@@ -60,6 +60,23 @@ async def test_an_ehr_that_refuses_every_token_ends_in_a_clear_page(world: World
     assert refreshes(world) == 1
 
 
+async def test_a_token_that_cannot_be_renewed_just_now_is_used_while_it_lasts(world: World) -> None:
+    """Renewed 45 s early: a short outage of the token endpoint alone takes no panel away."""
+    browser = world.browser()
+    address = await browser.open()
+    world.network.changes.append(
+        lambda r: httpx2.Response(503) if b"grant_type=refresh_token" in r.content else None
+    )
+    world.clock.pass_by(minutes=14, seconds=30)
+    assert (await browser.get(f"{address}/content")).status_code == 200
+    world.clock.pass_by(minutes=1)
+    answer = await browser.get(f"{address}/content")
+    assert (answer.status_code, "LT-201" in answer.text) == (504, True)
+    assert "token endpoint is not available" in answer.text
+    world.network.changes.clear()
+    assert (await browser.get(f"{address}/content")).status_code == 200
+
+
 def test_several_processes_are_tested_in_the_store() -> None:
     assert (
         missing(
