@@ -103,7 +103,8 @@ def _dose(mme: Mme, policy: Policy, *, high: bool) -> list[str]:
     if mme.current is None:
         return []
     reached = mme.current >= upper if high else lower <= mme.current < upper
-    return [f"{amount(mme.current)} MME a day"] if reached else []
+    at_least = "" if mme.complete else "at least "
+    return [f"{at_least}{amount(mme.current)} MME a day"] if reached else []
 
 
 def _high_conditions(facts: Facts, as_of: date) -> list[str]:

@@ -274,3 +274,22 @@ def test_nobody_is_called_about_a_person_recorded_as_deceased() -> None:
     assert {(gap.status, gap.text) for gap in found.gaps} == {("not_applicable", "Recorded as deceased")}
     ended = by(authoredOn="2026-01-20", dosageInstruction=QID, dispenseRequest=MONTH)
     assert {gap.status for gap in answer(person, ended).gaps} == {"not_applicable"}
+
+
+def test_a_reason_for_naloxone_says_the_dose_as_the_headline_does() -> None:
+    """Twice as much is allowed as needed: that is not what is taken a day."""
+    as_needed = {
+        "timing": {"repeat": {"frequency": 8, "period": 1, "periodUnit": "d"}},
+        "asNeededBoolean": True,
+    }
+    order = by(dosageInstruction=[as_needed | {"doseAndRate": ONE_TABLET}], dispenseRequest=MONTH)
+    assert _naloxone(order) == (60, 120, "None in 24 months; 60 MME a day")
+    unread = by(id="u", medicationCodeableConcept={"text": "tramadol 50 mg tablet"})
+    assert _naloxone(order, unread)[2].startswith("None in 24 months; at least 60 MME a day")
+    assert "at least 60 MME a day" in answer(order, unread).risk.reasons
+
+
+def _naloxone(*resources: Json) -> tuple[float | None, float | None, str]:
+    found = answer(*resources)
+    gap = next(gap for gap in found.gaps if gap.id == "G13")
+    return number(found.mme.current), number(found.mme.sig_max), gap.text

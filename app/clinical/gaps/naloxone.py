@@ -82,7 +82,11 @@ def triggers(case: Case) -> tuple[list[Evidence], list[Evidence]]:
     largest = max((value for value in (mme.current, mme.sig_max) if value is not None), default=None)
     if largest is not None and largest >= at:
         by_directions = mme.current is None or mme.current < at
-        words = f"{amount(largest)} MME a day{' if taken as the directions allow' if by_directions else ''}"
+        words = (
+            f"{amount(largest)} MME a day if taken as the directions allow"
+            if by_directions
+            else mme_words(mme)
+        )
         hold.append(Evidence("trigger", words, tuple(c.ref for c in mme.contributions)))
     elif largest is None or not mme.complete:
         open_.append(Evidence("trigger", mme_words(mme)))
