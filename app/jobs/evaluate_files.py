@@ -17,6 +17,7 @@ from app.population.census import Census, census_of, unread_rows
 from app.population.charts import Collected, charts, collect
 from app.population.deletions import Deletions
 from app.population.inputs import InputError, open_path, read, together
+from app.population.missing import outdated_before
 from app.population.moved import holders_among, left_behind, number_of
 from app.population.rows import Row, SetAside
 from fhir_mappings.chart import map_chart
@@ -63,7 +64,7 @@ def read_files(paths: Sequence[Path], *, policy: Policy, terms: Terms, as_of: da
         raise LtotError(error.code, error.detail) from None
     if not collected.rows and not collected.set_aside:
         raise LtotError("LT-504", ", ".join(str(path) for path in paths))
-    census = census_of(inputs, collected.lines, collected.set_aside)
+    census = census_of(inputs, collected.lines, collected.set_aside, outdated_before(as_of, zone))
     collected.set_aside += unread_rows(inputs)
     return FileRun(collected, census, deleted, policy, terms, as_of, zone)
 

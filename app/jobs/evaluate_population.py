@@ -25,6 +25,7 @@ from app.population.derive import Task
 from app.population.engine import Engine
 from app.population.exports import Inputs, inputs_in
 from app.population.keep import Recorded
+from app.population.missing import outdated_before
 from app.population.outputs import (
     QUARANTINE,
     RUN,
@@ -151,7 +152,8 @@ def _run(request: Request, inputs: Inputs, task: Task, work: Path) -> Found:
     engine = _engine(request, inputs, task, work)
     tables = TableWriter(work)
     try:
-        return run(inputs, engine, tables, request.limits, request.recorded or nothing_recorded)
+        before = outdated_before(request.as_of, request.zone)
+        return run(inputs, engine, tables, request.limits, before, request.recorded or nothing_recorded)
     finally:
         tables.close()
         engine.close()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from app.population.exports import EVERY, Inputs, kind_named
-from app.population.missing import holes, lacking, unordered
+from app.population.missing import OUTDATED, holes, lacking, outdated, unordered
 from app.population.rows import SetAside
 
 
@@ -15,13 +15,15 @@ class Census(msgspec.Struct):
     """What holds for every patient of the inputs.
 
     kinds: by export name, the kinds it holds or should hold.  lacking: kinds (EVERY for all) incomplete for
-    everyone, with the reason.  changes_only: exports that hold only what changed since an earlier one.
+    everyone, with the reason.  changes_only: exports that hold only what changed since an earlier one.  outdated:
+    exports too old for the day evaluated for.
     export_of: the export of each file.  lost_drugs: ids of Medications that could not be read, or are deleted.
     """
 
     kinds: dict[str, list[str]]
     lacking: dict[str, str]
     changes_only: list[str]
+    outdated: list[str]
     export_of: dict[str, str]
     lost_drugs: list[str] = []
 
@@ -38,13 +40,22 @@ def unread_rows(inputs: Inputs) -> list[SetAside]:
 
 
 def census_of(
-    inputs: Inputs, lines: Mapping[str, Mapping[str, int]], set_aside: Iterable[SetAside]
+    inputs: Inputs,
+    lines: Mapping[str, Mapping[str, int]],
+    set_aside: Iterable[SetAside],
+    outdated_before: float,
 ) -> Census:
-    """Compare what was read with what was promised.  lines: by file, how many of each kind were read."""
+    """Compare what was read with what was promised.
+
+    lines: by file, how many of each kind were read.  outdated_before: as of `missing.outdated_before`.
+    """
     aside = list(set_aside)
     of_file = {file: inputs.export_of(file) for file in sorted({*lines, *inputs.files, *inputs.bundles})}
     exports = list(inputs.exports.values())
     lost = lacking(exports)
+    old = outdated(exports, outdated_before)
+    if old and len(old) == len(exports):
+        lost.setdefault(EVERY, f"the newest export was {OUTDATED}")
     for why in sorted([*holes(exports), *unordered(inputs)]):
         lost.setdefault(EVERY, why)
     for name, why in sorted(inputs.unread.items()):
@@ -70,6 +81,7 @@ def census_of(
         {name: sorted(found) for name, found in kinds.items()},
         lost,
         [export.name for export in exports if export.since is not None],
+        old,
         {file: export.name for file, export in of_file.items()},
         sorted(_lost_drugs(inputs, aside)),
     )

@@ -15,6 +15,7 @@ import msgspec
 from app.population.census import Census
 from app.population.deletions import Deletions
 from app.population.exports import EVERY
+from app.population.missing import OUTDATED
 from app.population.rows import DRUG_KINDS, Row, SetAside, newest, plain_slashes
 from fhir_mappings.facts import Source
 
@@ -186,6 +187,8 @@ def _sources(
     problems = doubts | problems
     if exports and exports <= set(census.changes_only):
         problems.setdefault(EVERY, "only changes since an earlier export are here")
+    if exports and exports <= set(census.outdated):
+        problems.setdefault(EVERY, f"the newest export with this patient was {OUTDATED}")
     for kind, why in census.lacking.items():
         problems.setdefault(kind, why)
     named = (read.keys() | problems.keys()) - {EVERY}

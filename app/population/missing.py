@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from app.population.exports import Export, Inputs
+
+MOST_DAYS_OLD = 31
+"""Exports are taken every month; one older than that says nothing about the day evaluated for."""
+OUTDATED = f"taken more than {MOST_DAYS_OLD} days before the day evaluated for"
 
 
 def lacking(exports: Iterable[Export]) -> dict[str, str]:
@@ -29,6 +34,29 @@ def holes(exports: Iterable[Export]) -> Iterator[str]:
         else:
             name = export.name or "the export"
             yield f"{name} holds only changes, and the export they follow on is not here"
+
+
+def outdated_before(as_of: date, zone: tzinfo) -> float:
+    """The moment from which on an export must have been taken to speak of the day evaluated for."""
+    return datetime.combine(as_of - timedelta(days=MOST_DAYS_OLD), time(), zone).timestamp()
+
+
+def outdated(exports: Iterable[Export], before: float) -> list[str]:
+    """Names of exports that were taken, and followed by exports of changes, before a moment at the latest."""
+    taken = list(exports)
+    changes = sorted(
+        ((since, one) for one in taken if (since := one.since) is not None), key=lambda pair: pair[0]
+    )
+    found: list[str] = []
+    for export in taken:
+        known = export.moment
+        for since, later in changes:
+            apart = export.server and later.server and export.server != later.server
+            if since <= known and not apart:
+                known = max(known, later.moment)
+        if 0 < known < before:
+            found.append(export.name)
+    return found
 
 
 def unordered(inputs: Inputs) -> Iterator[str]:

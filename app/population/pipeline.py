@@ -71,11 +71,13 @@ def run(
     engine: Engine,
     tables: TableWriter,
     limits: Limits,
+    outdated_before: float,
     recorded: Callable[[Sequence[str]], Recorded] = nothing_recorded,
 ) -> Found:
     """Evaluate everyone in the inputs who has an opioid.  Raises LtotError LT-511.
 
-    recorded: asked once, for what was recorded in the visits of the patients who may have one.
+    outdated_before: exports taken earlier are too old.  recorded: asked once, for what was recorded in the visits
+    of the patients who may have one.
     """
     parts = list(_parts(inputs, limits))
     summaries = list(engine.scan(parts))
@@ -83,7 +85,7 @@ def run(
     parts = _numbered(parts, summaries)
     aside = [row for part, one in zip(parts, summaries, strict=True) for row in _numbered_rows(part, one)]
     aside += inputs.set_aside
-    census = census_of(inputs, _lines(parts, summaries), aside)
+    census = census_of(inputs, _lines(parts, summaries), aside, outdated_before)
     medications = settle_medications(summaries) | dict.fromkeys(census.lost_drugs, Verdict.MAYBE)
     untold = set[str]().union(*(export.untold for export in inputs.exports.values()))
     suspects = sorted(untold.union(*engine.suspects(medications, len(parts))))
