@@ -55,6 +55,7 @@ def population_evaluate(
                 time_zone,
                 workers,
                 recorded=recorded,
+                tenant=tenant,
             )
         )
     for line in summary(record):

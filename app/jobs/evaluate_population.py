@@ -51,7 +51,7 @@ class Request:
     """What to evaluate and how.
 
     workers: processes of the embedded engine, all processors when None.  recorded: gives what was recorded in the
-    visits of the patients named; None when nothing of that is known here.
+    visits of the patients named; None when nothing of that is known here.  tenant: whose visits these are.
     """
 
     folder: Path
@@ -64,13 +64,15 @@ class Request:
     workers: int | None = None
     limits: Limits = field(default_factory=Limits)
     recorded: Callable[[Sequence[str]], Recorded] | None = None
+    tenant: str | None = None
 
 
 class RunRecord(msgspec.Struct):
     """`run.json`: what was read, by which versions, and how complete it was (docs/tables.md).
 
     id: the same for the same inputs (files and what manifests say of them), visit entries, policy, versions and day.
-    visit_entries: how many counted, None when they were not asked for.
+    visit_entries: how many counted, None when they were not asked for.  taken: when the newest export was, None when
+    no export tells.  tenant: whose visits were counted.
     """
 
     id: str
@@ -93,6 +95,8 @@ class RunRecord(msgspec.Struct):
     set_aside: int
     visit_entries: int | None
     outputs: dict[str, str]
+    taken: str | None = None
+    tenant: str | None = None
 
 
 def evaluate_population(request: Request) -> RunRecord:
@@ -223,7 +227,14 @@ def _record(
         if entries is None
         else sum(one.stands for made in entries.values() for one in made),
         outputs={},
+        taken=_taken(inputs),
+        tenant=request.tenant,
     )
+
+
+def _taken(inputs: Inputs) -> str | None:
+    newest = max((export.moment for export in inputs.exports.values()), default=0.0)
+    return datetime.fromtimestamp(newest, UTC).isoformat() if newest else None
 
 
 def summary(record: RunRecord) -> list[str]:
@@ -240,6 +251,7 @@ def summary(record: RunRecord) -> list[str]:
             f"{record.set_aside} set aside (see {QUARANTINE})"
         ),
     ]
+    lines.append(f"newest export taken {record.taken or 'at a time that is not known'}")
     if record.visit_entries is None:
         lines.append("what was recorded in visits is not counted: name the tenant to count it")
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from app.store.registry import Band, Filters, Order, Registry, RegistryEntry, Ru
 SMALLEST_COUNT = 11
 LOWER_MARK = Decimal(50)
 """From this MME a day on a list draws the eye to it, as its bands do.  Source: CDC 2022 guideline, recommendation 4."""
+_EASTERNMOST = timedelta(hours=14)
+"""Nowhere is it later in the day, by so much from UTC."""
 BANDS = {
     "0": Band(Decimal(0), Decimal("0.000001")),
     "1-49": Band(Decimal("0.000001"), LOWER_MARK),
@@ -34,16 +36,22 @@ BANDS = {
 
 
 def load_run(registry: Registry, folder: Path, now: datetime) -> tuple[RunSummary, bool]:
-    """Load the run in `folder`; False when it was loaded before.  Raises LT-507 unless the run is whole."""
+    """Load the run in `folder`; False when it was loaded before.
+
+    Raises LT-507 unless the run is whole, its day has come, and no other tenant's visits were counted.
+    """
     record = _record(folder)
     for name, expected in record.outputs.items():
         if not (folder / name).is_file() or checksum(folder / name) != expected:
             raise LtotError("LT-507", f"{name} is not the file the run wrote.")
     if record.status == "failed":
         raise LtotError("LT-507", f"The run failed: {'; '.join(record.reasons)}.")
-    run = RunSummary(
-        record.id, date.fromisoformat(record.as_of), record.status, now, msgspec.to_builtins(record)
-    )
+    if record.tenant not in {None, registry.tenant_id}:
+        raise LtotError("LT-507", f"The run counts the visits of {record.tenant}.")
+    as_of = date.fromisoformat(record.as_of)
+    if as_of > (now + _EASTERNMOST).date():
+        raise LtotError("LT-507", f"It is as of {as_of}, a day that has not come.")
+    run = RunSummary(record.id, as_of, record.status, now, msgspec.to_builtins(record))
     return run, registry.load(run, _entries(folder))
 
 

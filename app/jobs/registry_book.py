@@ -252,6 +252,10 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, Cell]]:
     yield "how to read it", _NOT_PROVEN
     yield "run", run.id
     yield "as of", run.as_of.isoformat()
+    yield (
+        "newest export taken",
+        run.taken.isoformat(sep=" ", timespec="minutes") if run.taken else "not known",
+    )
     yield "status", run.status
     yield from (("incomplete", reason) for reason in record["reasons"])
     yield "people in the export", record["patients"]

@@ -29,13 +29,28 @@ OPEN_STATUSES = ("overdue", "due_soon", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One loaded run.  record: its `run.json`."""
+    """One loaded run.  record: its `run.json`, of any version."""
 
     id: str
     as_of: date
     status: str
     loaded_at: datetime
     record: dict[str, Any]
+
+    @property
+    def taken(self) -> datetime | None:
+        """When the newest export was taken."""
+        return self._moment("taken")
+
+    @property
+    def newness(self) -> tuple[date, datetime, datetime]:
+        """By day, then by the export, which was taken before it was evaluated, then by the evaluation."""
+        finished = self._moment("finished") or self.loaded_at
+        return self.as_of, self.taken or finished, finished
+
+    def _moment(self, member: str) -> datetime | None:
+        said = self.record.get(member)
+        return datetime.fromisoformat(said) if said else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +119,15 @@ class Registry:
     """The registry of one tenant."""
 
     def __init__(self, store: Store, tenant_id: str) -> None:
-        self._store, self._tenant_id = store, tenant_id
+        self._store, self.tenant_id = store, tenant_id
 
     def load(self, run: RunSummary, entries: Iterable[RegistryEntry]) -> bool:
         """Load a run in one transaction; False when it is there already.  Raises TenantUnknownError."""
         try:
-            with self._store.tenant(self._tenant_id) as session:
-                if session.get(TenantRow, self._tenant_id, with_for_update=True) is None:
+            with self._store.tenant(self.tenant_id) as session:
+                if session.get(TenantRow, self.tenant_id, with_for_update=True) is None:
                     raise TenantUnknownError
-                if session.get(RunRow, (self._tenant_id, run.id)) is not None:
+                if session.get(RunRow, (self.tenant_id, run.id)) is not None:
                     return False
                 session.execute(insert(RunRow), [self._run_values(run)])
                 numbered = enumerate(entries)
@@ -128,21 +143,14 @@ class Registry:
         return True
 
     def runs(self) -> tuple[RunSummary, ...]:
-        """All runs, newest first."""
-        with self._store.tenant(self._tenant_id) as session:
-            rows = session.scalars(
-                select(RunRow).order_by(RunRow.as_of.desc(), RunRow.loaded_at.desc(), RunRow.id)
-            )
-            return tuple(_summary(row) for row in rows)
-
-    def newest(self) -> RunSummary | None:
-        """The run of the latest day; of several, the one loaded last."""
-        runs = self.runs()
-        return runs[0] if runs else None
+        """All runs, newest first, in whatever order they were loaded."""
+        with self._store.tenant(self.tenant_id) as session:
+            rows = session.scalars(select(RunRow).order_by(RunRow.id))
+            return tuple(sorted(map(_summary, rows), key=lambda run: run.newness, reverse=True))
 
     def count(self, run_id: str, filters: Filters) -> int:
         """How many patients of a run fit."""
-        with self._store.tenant(self._tenant_id) as session:
+        with self._store.tenant(self.tenant_id) as session:
             found = select(func.count()).select_from(RegistryRow).where(*self._where(run_id, filters))
             return session.scalar(found) or 0
 
@@ -156,7 +164,7 @@ class Registry:
         limit: int | None = None,
     ) -> tuple[RegistryEntry, ...]:
         """Patients of a run that fit."""
-        with self._store.tenant(self._tenant_id) as session:
+        with self._store.tenant(self.tenant_id) as session:
             wanted = (
                 select(RegistryRow)
                 .where(*self._where(run_id, filters))
@@ -169,7 +177,7 @@ class Registry:
 
     def prescribers(self, run_id: str) -> tuple[str, ...]:
         """Everyone who prescribed last to a patient of the run, by name."""
-        with self._store.tenant(self._tenant_id) as session:
+        with self._store.tenant(self.tenant_id) as session:
             names = session.scalars(
                 select(RegistryRow.prescriber).where(RegistryRow.run_id == run_id).distinct()
             )
@@ -177,9 +185,9 @@ class Registry:
 
     def of_patient(self, patient: str) -> tuple[RunSummary, RegistryEntry] | None:
         """The newest evaluation of one patient."""
-        hashes = self._store.ring.keyed_hashes(f"patient {self._tenant_id}", patient)
+        hashes = self._store.ring.keyed_hashes(f"patient {self.tenant_id}", patient)
         for run in self.runs():
-            with self._store.tenant(self._tenant_id) as session:
+            with self._store.tenant(self.tenant_id) as session:
                 wanted = select(RegistryRow).where(
                     RegistryRow.run_id == run.id, RegistryRow.patient_hash.in_(hashes)
                 )
@@ -191,7 +199,7 @@ class Registry:
 
     def statuses(self, run_id: str, filters: Filters) -> dict[str, dict[str, int]]:
         """By gap id, how many patients that fit have which status."""
-        with self._store.tenant(self._tenant_id) as session:
+        with self._store.tenant(self.tenant_id) as session:
             numbers = select(RegistryRow.number).where(*self._where(run_id, filters))
             rows = session.execute(
                 select(RegistryGapRow.gap, RegistryGapRow.status, func.count())
@@ -225,12 +233,12 @@ class Registry:
         )
 
     def _is_loaded(self, run_id: str) -> bool:
-        with self._store.tenant(self._tenant_id) as session:
-            return session.get(RunRow, (self._tenant_id, run_id)) is not None
+        with self._store.tenant(self.tenant_id) as session:
+            return session.get(RunRow, (self.tenant_id, run_id)) is not None
 
     def _run_values(self, run: RunSummary) -> dict[str, Any]:
         return {
-            "tenant_id": self._tenant_id,
+            "tenant_id": self.tenant_id,
             "id": run.id,
             "as_of": run.as_of,
             "status": run.status,
@@ -242,10 +250,10 @@ class Registry:
         ring = self._store.ring
         packed = base64.b85encode(zlib.compress(one.evaluation.encode())).decode()
         return {
-            "tenant_id": self._tenant_id,
+            "tenant_id": self.tenant_id,
             "run_id": run_id,
             "number": number,
-            "patient_hash": ring.keyed_hash(f"patient {self._tenant_id}", one.patient),
+            "patient_hash": ring.keyed_hash(f"patient {self.tenant_id}", one.patient),
             "sealed_patient": ring.seal(one.patient, self._place(run_id, number, "sealed_patient")),
             "sealed_person": ring.seal(_person(one), self._place(run_id, number, "sealed_person")),
             "ltot": one.ltot,
@@ -267,7 +275,7 @@ class Registry:
     def _gap_values(self, run_id: str, number: int, one: RegistryEntry) -> Iterator[dict[str, Any]]:
         for gap, (status, due) in one.gaps.items():
             yield {
-                "tenant_id": self._tenant_id,
+                "tenant_id": self.tenant_id,
                 "run_id": run_id,
                 "number": number,
                 "gap": gap,
@@ -324,7 +332,7 @@ class Registry:
         )
 
     def _place(self, run_id: str, number: int, column: str) -> Place:
-        return Place("registry_evaluations", f"{self._tenant_id}/{run_id}/{number}", column)
+        return Place("registry_evaluations", f"{self.tenant_id}/{run_id}/{number}", column)
 
 
 _MME = func.coalesce(RegistryRow.mme, Decimal(-1)).desc()

@@ -63,7 +63,7 @@ def list_view(opened: OpenedList) -> ListView:
 def _fresh(run: RunSummary, now: datetime) -> Iterator[str]:
     record = run.record
     loaded = run.loaded_at.astimezone(now.tzinfo)
-    yield f"As of {day(run.as_of)}, loaded {day(loaded.date())} {clock(loaded)}."
+    yield f"As of {day(run.as_of)}, {_taken(run, now)}, loaded {day(loaded.date())} {clock(loaded)}."
     yield (
         f"{counted(record['patients'], 'person', 'people')} in the export, "
         f"{record['patients_with_opioid']} with an opioid, cannot tell for {record['opioid_cannot_tell']}."
@@ -75,6 +75,13 @@ def _fresh(run: RunSummary, now: datetime) -> Iterator[str]:
         if entries is None
         else f"{counted(entries, 'entry', 'entries')} recorded in visits counted."
     )
+
+
+def _taken(run: RunSummary, now: datetime) -> str:
+    if run.taken is None:
+        return "when the export was taken is not known"
+    taken = run.taken.astimezone(now.tzinfo)
+    return f"export taken {day(taken.date())} {clock(taken)}"
 
 
 def _notices(run: RunSummary) -> Iterator[Notice]:
@@ -102,7 +109,8 @@ def _filters(opened: OpenedList) -> Iterator[Filter]:
     )
     yield _filter("prescriber", "Prescriber", asked.prescriber, ((one, one) for one in opened.prescribers))
     runs = tuple(
-        Choice(run.id, f"{day(run.as_of)}, {run.status}", run.id == asked.run) for run in opened.runs
+        Choice(run.id, f"{day(run.as_of)}, {run.status}, {_taken(run, opened.read_at)}", run.id == asked.run)
+        for run in opened.runs
     )
     yield Filter("run", "Run", runs)
     orders = tuple(Choice(order.value, word, order is asked.order) for order, word in _ORDERS.items())

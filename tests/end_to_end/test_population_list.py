@@ -122,6 +122,7 @@ def test_a_lead_sees_whom_the_run_found_and_how_far_to_trust_it(clinic: Clinic, 
     expect(shown.get_by_role("heading", level=1)).to_have_text("Opioid therapy list: 60 patients")
     text = shown.locator("main").inner_text()
     assert "As of 30 Jun 2026" in text
+    assert "export taken 30 Jun 2026" in text
     assert "61 people in the export, 60 with an opioid" in text
     assert "1 line of the export could not be used" in text
     assert "The export was not complete: Condition: 1 of its files are missing" in text

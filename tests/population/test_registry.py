@@ -173,6 +173,51 @@ def test_a_patient_is_found_in_the_newest_run(
     assert found[0].id == later.record.id != run.record.id
 
 
+def test_of_two_runs_of_one_day_the_one_over_the_later_export_is_shown_however_they_are_loaded(
+    store: Store, tmp_path: Path
+) -> None:
+    runs: dict[str, Run] = {}
+    for name, moment in (("morning", "2026-06-30T08:00:00Z"), ("evening", "2026-06-30T20:00:00.5+02:00")):
+        output = [{"type": "MedicationRequest", "url": "MedicationRequest.ndjson"}]
+        manifest(tmp_path / name, moment, output=output)
+        write(tmp_path / name / "MedicationRequest.ndjson", [order(name, "p1")])
+        runs[name] = evaluate(tmp_path / name, tmp_path / f"{name}-run")
+    registry = Registry(store, "north")
+    for minutes, name in enumerate(("evening", "morning")):
+        load_run(registry, runs[name].out, NOW + timedelta(minutes=minutes))
+    assert run_of(registry, None).id == runs["evening"].record.id
+    assert run_of(registry, None).taken == datetime(2026, 6, 30, 18, 0, 0, 500_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"tenant": "south"}, "The run counts the visits of south."),
+        ({"as_of": "2062-06-30"}, "It is as of 2062-06-30, a day that has not come."),
+    ],
+    ids=["another clinic's visits", "a day to come"],
+)
+def test_a_run_that_cannot_be_this_clinic_s_list_of_today_is_refused(
+    change: dict[str, str], said: str, store: Store, run: Run
+) -> None:
+    record = json.loads((run.out / "run.json").read_text())
+    (run.out / "run.json").write_text(json.dumps({**record, **change}))
+    registry = Registry(store, "north")
+    with pytest.raises(LtotError, match="LT-507") as refused:
+        load_run(registry, run.out, NOW)
+    assert said in str(refused.value)
+    assert registry.runs() == ()
+
+
+def test_a_run_written_before_exports_times_were_kept_is_loaded(store: Store, run: Run) -> None:
+    record = json.loads((run.out / "run.json").read_text())
+    del record["taken"], record["tenant"]
+    (run.out / "run.json").write_text(json.dumps(record))
+    registry = Registry(store, "north")
+    load_run(registry, run.out, NOW)
+    assert run_of(registry, None).taken is None
+
+
 @pytest.mark.parametrize(
     "damage", ["no record", "a table was changed", "a table is missing", "the run failed"]
 )
