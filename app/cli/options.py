@@ -34,6 +34,13 @@ PolicyFile = Annotated[
 ]
 SiteCodes = Annotated[Path | None, typer.Option("--site-codes", help="a file with the site's own codes")]
 Zone = Annotated[
-    ZoneInfo, typer.Option("--time-zone", parser=_zone, metavar="ZONE", help="the clinic's time zone")
+    ZoneInfo,
+    typer.Option(
+        "--time-zone",
+        parser=_zone,
+        metavar="ZONE",
+        envvar="LTOT_TIME_ZONE",
+        help="the clinic's time zone",
+    ),
 ]
 UTC = ZoneInfo("UTC")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from app.population.outputs import TABLES
@@ -69,6 +70,9 @@ def test_from_an_export_to_a_list(tmp_path: Path, environment: dict[str, str]) -
         .startswith("p1,,1961-02-03,,yes,")
     )
     assert "ltot\tyes\twithheld" in _ltot("registry", "measures", **environment).stdout
+    out = ("--out", tmp_path / "counted", "--as-of", "2026-06-30", "--tenant", "north")
+    assert _ltot("population", "evaluate", tmp_path / "in", *out, **environment).returncode == 0
+    assert json.loads((tmp_path / "counted/run.json").read_text())["tenant"] == "north"
 
 
 def test_several_tenants_must_be_told_apart(environment: dict[str, str]) -> None:
@@ -94,6 +98,18 @@ def test_a_folder_without_an_export_is_refused_in_one_sentence(
     assert said.returncode == 2
     assert said.stderr.startswith(code)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("zone", "mme"), [({"LTOT_TIME_ZONE": "America/Los_Angeles"}, 30), ({}, 0)], ids=["the clinic's", "UTC"]
+)
+def test_days_are_those_of_the_clinic_s_time_zone_as_in_the_panel(
+    zone: dict[str, str], mme: int, tmp_path: Path
+) -> None:
+    write(tmp_path / "in/all.ndjson", [order("m1", "p1", authoredOn="2026-06-30T18:30:00-07:00")])
+    out = ("--out", tmp_path / "out", "--as-of", "2026-06-30")
+    assert _ltot("population", "evaluate", tmp_path / "in", *out, **zone).returncode == 0
+    assert [row["mme"] for row in pq.read_table(tmp_path / "out/evaluations.parquet").to_pylist()] == [mme]
 
 
 def test_a_run_that_lost_too_much_ends_with_1(tmp_path: Path) -> None:
