@@ -106,16 +106,7 @@ def evaluate_population(request: Request) -> RunRecord:
     LT-511 for exports of two EHRs with the same ids, LT-603 and LT-604.
     """
     started = datetime.now(UTC)
-    if not request.folder.is_dir():
-        raise LtotError("LT-501", str(request.folder))
-    inputs = inputs_in(request.folder)
-    inputs.leave_bundles()
-    inputs.files = {name: path for name, path in inputs.files.items() if not _is_below(path, request.out)}
-    inputs.unread = {
-        name: why for name, why in inputs.unread.items() if not _is_below(request.folder / name, request.out)
-    }
-    if not inputs.files:
-        raise LtotError("LT-504", str(request.folder))
+    inputs = _inputs(request)
     policy, terms = load_policy(request.policy), load_site_terms(request.site_codes)
     task = Task(
         (request.policy or POLICIES / "default.toml").read_text(encoding="utf-8"),
@@ -139,12 +130,34 @@ def evaluate_population(request: Request) -> RunRecord:
             (work / RUN).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
             publish(work, request.out)
     except OSError as error:
-        raise LtotError("LT-509", f"{error.strerror or 'Its files cannot be written'}.") from None
+        raise _not_finished(error) from None
     except BrokenProcessPool:
         raise LtotError(
             "LT-509", "A process was ended, mostly for want of memory: try fewer --workers."
         ) from None
     return record
+
+
+def _inputs(request: Request) -> Inputs:
+    if not request.folder.is_dir():
+        raise LtotError("LT-501", str(request.folder))
+    try:
+        inputs = inputs_in(request.folder)
+        inputs.leave_bundles()
+    except OSError as error:
+        raise _not_finished(error) from None
+    inputs.files = {name: path for name, path in inputs.files.items() if not _is_below(path, request.out)}
+    inputs.unread = {
+        name: why for name, why in inputs.unread.items() if not _is_below(request.folder / name, request.out)
+    }
+    if not inputs.files:
+        raise LtotError("LT-504", str(request.folder))
+    return inputs
+
+
+def _not_finished(error: OSError) -> LtotError:
+    where = f": {error.filename}" if error.filename else ""
+    return LtotError("LT-509", f"{error.strerror or 'Its files cannot be written'}{where}.")
 
 
 def _is_below(path: Path, folder: Path) -> bool:

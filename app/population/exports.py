@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 
 from app.population.deletions import Deletion, Deletions
-from app.population.passed_over import is_fhir, why_unread
+from app.population.passed_over import all_below, is_fhir, why_unread
 from app.population.rows import DRUG_KINDS, SetAside, seconds, server_of
 
 EVERY = "*"
@@ -203,7 +203,7 @@ def inputs_in(path: Path) -> Inputs:
     if path.is_file():
         (found.files if is_ndjson(path.name) else found.bundles)[path.name] = path
         return found
-    several = {one.relative_to(path).as_posix(): one for one in path.rglob("*")}
+    several = {one.relative_to(path).as_posix(): one for one in all_below(path)}
     names = {name: one for name, one in several.items() if one.is_file()}
     for name, one in sorted(names.items()):
         folder = name.removesuffix(one.name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 _PACKED = re.compile(
@@ -14,8 +16,23 @@ _NO_DATA = frozenset({b"CapabilityStatement", b"OperationOutcome", b"Parameters"
 _RESOURCE = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]+)"')
 
 
+def all_below(folder: Path) -> Iterator[Path]:
+    """Files and folders in a folder, and in those below; of a folder that may not be read the folder alone."""
+    for path in folder.iterdir():
+        yield path
+        if path.is_dir() and not path.is_symlink() and may_enter(path):
+            yield from all_below(path)
+
+
+def may_enter(folder: Path) -> bool:
+    """Whether this user may see the files of a folder, and open them."""
+    return os.access(folder, os.R_OK | os.X_OK)
+
+
 def why_unread(path: Path) -> str:
-    """Why a file that may hold data is not read; empty for one that is, and for what is no data."""
+    """Why a file or folder that may hold data is not read; empty for one that is, and for what is no data."""
+    if path.is_dir() and not may_enter(path):
+        return "it is a folder that may not be read"
     if path.is_symlink() and path.is_dir():
         return "it is a link to a folder"
     if path.is_symlink() and not path.exists():

@@ -1,6 +1,7 @@
 """What may hold data and is not read is named, and the run is not complete; notes and logs are passed over."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,21 @@ def test_links_that_cannot_be_followed_are_named(target: str, tmp_path: Path) ->
     record = evaluate(folder, tmp_path / "out").record
     assert record.status == "incomplete"
     assert record.reasons[0].startswith("Condition: Condition.ndjson was not read: it is a link")
+
+
+@pytest.mark.parametrize("denied", [os.R_OK, os.X_OK])
+def test_a_folder_that_may_not_be_read_is_named(
+    denied: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _orders(tmp_path / "in")
+    _orders(folder / "more/closed")
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: not (mode & denied and path.name == "closed") and access(path, mode)
+    )
+    record = evaluate(folder, tmp_path / "out").record
+    assert [one.name for one in record.inputs] == ["MedicationRequest.ndjson"]
+    assert record.reasons == ["all kinds: more/closed was not read: it is a folder that may not be read"]
 
 
 def test_notes_logs_and_our_own_files_are_passed_over(tmp_path: Path) -> None:
