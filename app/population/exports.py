@@ -25,6 +25,7 @@ from app.population.rows import DRUG_KINDS, SetAside, seconds, server_of
 EVERY = "*"
 MANIFESTS = ("export.json", "manifest.json")
 LOG = "log.ndjson"
+_RUN, _QUARANTINE = "run.json", "quarantine.ndjson"
 _NDJSON_ONLY = "only NDJSON is read here"
 _NDJSON = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 _DELETED = re.compile(r"([A-Z][A-Za-z]+/[^/?#]+)(?:/_history/[^/]*)?$")
@@ -210,11 +211,11 @@ def inputs_in(path: Path) -> Inputs:
         if one.name in MANIFESTS and folder not in found.exports:
             found.exports[folder] = _read_manifest(one, folder)
     for name, one in sorted(names.items()):
-        if one.name == LOG:
+        if one.name == LOG or (one.name == _QUARANTINE and one.with_name(_RUN).is_file()):
             continue
         if is_ndjson(name):
             found.files[name] = one
-        elif one.suffix.lower() == ".json" and one.name not in {*MANIFESTS, "run.json"}:
+        elif one.suffix.lower() == ".json" and one.name not in {*MANIFESTS, _RUN}:
             found.bundles[name] = one
     under = tuple(found.exports) or ("/",)
     below = {name: one for name, one in found.bundles.items() if name.startswith(under)}

@@ -83,6 +83,18 @@ def test_notes_logs_and_our_own_files_are_passed_over(tmp_path: Path) -> None:
     assert evaluate(folder, folder / "out").record.status == "complete"
 
 
+def test_what_an_earlier_run_set_aside_is_no_data(tmp_path: Path) -> None:
+    folder = _orders(tmp_path / "in/export")
+    write(folder / "Condition.ndjson", [*[condition(f"c{n}", "p2") for n in range(40)], b"{"])
+    assert evaluate(tmp_path / "in", tmp_path / "in/may").record.set_aside == 1
+    again = evaluate(tmp_path / "in", tmp_path / "in/june").record
+    assert again.set_aside == 1
+    assert [file.name for file in again.inputs] == [
+        "export/Condition.ndjson",
+        "export/MedicationRequest.ndjson",
+    ]
+
+
 def test_an_export_without_drugs_does_not_say_that_nobody_has_an_opioid(tmp_path: Path) -> None:
     write(tmp_path / "in/Patient.ndjson", [person("p1"), condition("c1", "p1")])
     record = evaluate(tmp_path / "in", tmp_path / "out").record
