@@ -193,7 +193,7 @@ def _engine(request: Request, inputs: Inputs, task: Task, work: Path) -> Engine:
 @contextmanager
 def _working_folder(out: Path) -> Iterator[Path]:
     """A folder inside `out` for unfinished files; what an earlier run left behind is removed."""
-    out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (out / f"{_WORK}lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

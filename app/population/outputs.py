@@ -72,9 +72,10 @@ def checksum(path: Path) -> str:
 
 
 def publish(work: Path, out: Path) -> None:
-    """Give the finished files their names; nothing half written ever has one."""
+    """Give the finished files their names, for this user only; nothing half written ever has one."""
     names = (*TABLES, QUARANTINE, RUN)
     for name in names:
+        (work / name).chmod(0o600)
         _sync(work / name)
     (out / RUN).unlink(missing_ok=True)
     _sync(out)

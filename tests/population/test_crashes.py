@@ -2,6 +2,7 @@
 
 import os
 import resource
+import stat
 import subprocess
 import sys
 import time
@@ -43,6 +44,15 @@ def _run(folder: Path, out: Path, last: int, workers: int = 1) -> subprocess.Com
 
 def _visible(out: Path) -> set[str]:
     return {path.name for path in out.iterdir() if not path.name.startswith(".work-")}
+
+
+def test_nobody_else_can_read_what_a_run_wrote(tmp_path: Path) -> None:
+    write(tmp_path / "in/m.ndjson", [order("m1", "p1")])
+    (tmp_path / "there").mkdir(mode=0o755)
+    for out in (tmp_path / "new", tmp_path / "there"):
+        evaluate(tmp_path / "in", out)
+        assert {stat.S_IMODE((out / name).stat().st_mode) for name in RESULTS} == {0o600}
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
 
 
 def test_killed_at_its_steps_it_leaves_nothing_half_done_and_ends_the_same(tmp_path: Path) -> None:
