@@ -14,9 +14,11 @@ from app.clinical.policy import Policy
 from app.errors import LtotError
 from app.population.apart import require_apart
 from app.population.census import Census, census_of, unread_rows
-from app.population.charts import Collected, charts, collect
+from app.population.charts import Chart, Collected, charts, collect
 from app.population.deletions import Deletions
+from app.population.derive import has_opioid
 from app.population.inputs import InputError, open_path, read, together
+from app.population.linked import links_of, told_too_little
 from app.population.missing import outdated_before
 from app.population.moved import holders_among, left_behind, number_of
 from app.population.rows import Row, SetAside
@@ -41,9 +43,10 @@ class FileRun:
         """The facts of each patient, by patient id; only of `patient` when given."""
         for chart in charts(self.collected, self.census, self.deleted):
             if patient is None or chart.patient == patient:
-                yield map_chart(
-                    chart.patient, chart.raw, terms=self.terms, sources=chart.sources, zone=self.zone
-                )
+                yield self.mapped(chart)
+
+    def mapped(self, chart: Chart) -> Facts:
+        return map_chart(chart.patient, chart.raw, terms=self.terms, sources=chart.sources, zone=self.zone)
 
     def evaluations(self, patient: str | None = None) -> Iterator[tuple[Facts, Evaluation]]:
         """One evaluation per patient with the facts it rests on, by patient id; only `patient` when given."""
@@ -66,7 +69,22 @@ def read_files(paths: Sequence[Path], *, policy: Policy, terms: Terms, as_of: da
         raise LtotError("LT-504", ", ".join(str(path) for path in paths))
     census = census_of(inputs, collected.lines, collected.set_aside, outdated_before(as_of, zone))
     collected.set_aside += unread_rows(inputs)
-    return FileRun(collected, census, deleted, policy, terms, as_of, zone)
+    found = FileRun(collected, census, deleted, policy, terms, as_of, zone)
+    census.linked = _linked(found)
+    return found
+
+
+def _linked(found: FileRun) -> list[str]:
+    """Patients of whom another record has, or may have, an opioid."""
+    people = (row for (_, kind, _), rows in found.collected.rows.items() if kind == "Patient" for row in rows)
+    links = [pair for row in people for pair in links_of(row.raw, row.patient or "")]
+    several = {one for pair in links for one in pair}
+    with_orders = {
+        chart.patient
+        for chart in (charts(found.collected, found.census, found.deleted) if links else ())
+        if chart.patient in several and has_opioid(found.mapped(chart), chart)
+    }
+    return told_too_little(links, with_orders)
 
 
 def _claims(rows: Iterable[Row | SetAside], servers: Mapping[str, str]) -> Iterator[tuple[str, list[int]]]:

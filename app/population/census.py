@@ -18,6 +18,7 @@ class Census(msgspec.Struct):
     everyone, with the reason.  changes_only: exports that hold only what changed since an earlier one.  outdated:
     exports too old for the day evaluated for.
     export_of: the export of each file.  lost_drugs: ids of Medications that could not be read, or are deleted.
+    linked: patients of whom another record has orders.
     """
 
     kinds: dict[str, list[str]]
@@ -26,6 +27,7 @@ class Census(msgspec.Struct):
     outdated: list[str]
     export_of: dict[str, str]
     lost_drugs: list[str] = []
+    linked: list[str] = []
 
 
 def unread_rows(inputs: Inputs) -> list[SetAside]:

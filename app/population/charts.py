@@ -20,6 +20,7 @@ from app.population.rows import DRUG_KINDS, Row, SetAside, newest, plain_slashes
 from fhir_mappings.facts import Source
 
 _SEVERAL = "some came in several versions, and it cannot be told which is the newest"
+_ELSEWHERE = "another record of the same person has orders"
 _LOST = "the drug of some could not be read, or is deleted"
 SHARED_KINDS = frozenset({"Medication"})
 _MEDICATION_REFERENCE = re.compile(rb'"(?:(?:[^"\s]*/)?Medication/|urn:(?:uuid|oid):)([^"/\s]+)')
@@ -120,6 +121,7 @@ def charts(found: Collected, census: Census, deleted: Deletions) -> Iterator[Cha
         owned.setdefault(patient, []).extend(rows)
     damaged = _damaged(found, deleted)
     lost = set(census.lost_drugs) - found.shared.keys()
+    linked = set(census.linked)
     disputed = {id_ for id_, rows in found.shared.items() if _differ(rows)}
     for patient in sorted(owned.keys() | damaged.keys()):
         rows = owned.get(patient, [])
@@ -131,6 +133,8 @@ def charts(found: Collected, census: Census, deleted: Deletions) -> Iterator[Cha
         if disputed and any(row.id in disputed for row in shared):
             several.add("MedicationRequest")
         doubts = dict.fromkeys(several, _SEVERAL)
+        if patient in linked:
+            doubts["MedicationRequest"] = _ELSEWHERE
         for row in rows if lost else ():
             if row.kind in DRUG_KINDS and not lost.isdisjoint(medications_in(row.raw)):
                 doubts[row.kind] = _LOST

@@ -17,6 +17,7 @@ from app.population.drugs import Verdict
 from app.population.engine import Engine, Shards
 from app.population.exports import EVERY, Inputs
 from app.population.keep import Keeper, Recorded, Wanted
+from app.population.linked import told_too_little
 from app.population.moved import left_behind
 from app.population.outputs import TableWriter
 from app.population.parts import MAX_LINE, PART_BYTES, Part, parts_of
@@ -88,9 +89,11 @@ def run(
     census = census_of(inputs, _lines(parts, summaries), aside, outdated_before)
     medications = settle_medications(summaries) | dict.fromkeys(census.lost_drugs, Verdict.MAYBE)
     untold = set[str]().union(*(export.untold for export in inputs.exports.values()))
-    suspects = sorted(untold.union(*engine.suspects(medications, len(parts))))
-    size = max(limits.shard_patients, -(-len(suspects) // MOST_SHARDS))
+    suspected = untold.union(*engine.suspects(medications, len(parts)))
     left = _left(engine, parts, summaries)
+    census.linked = _linked(inputs, summaries, suspected, left)
+    suspects = sorted(suspected.union(census.linked))
+    size = max(limits.shard_patients, -(-len(suspects) // MOST_SHARDS))
     wanted = Wanted(suspects, size, inputs.deletions(), left, recorded(suspects))
     _keep(engine, parts, wanted)
     damages: dict[int, list[SetAside]] = {}
@@ -127,6 +130,17 @@ def _left(engine: Engine, parts: Sequence[Part], summaries: Sequence[Summary]) -
     """The resources that moved to another patient, with those they left."""
     lines = sum(one.lines for part, one in zip(parts, summaries, strict=True) if part.server)
     return left_behind(engine.moved(parts, 1 + lines // _COUNTED_AT_ONCE)) if lines else {}
+
+
+def _linked(
+    inputs: Inputs, summaries: Sequence[Summary], suspected: set[str], left: dict[str, list[str]]
+) -> list[str]:
+    """Patients of whom another record may have an opioid; not where it is deleted, or its orders moved on."""
+    links = [pair for one in summaries for pair in one.links]
+    if not links:
+        return []
+    gone = {ref.partition("/")[2] for ref in inputs.deleted if ref.startswith("Patient/")}
+    return told_too_little(links, suspected.difference(gone, *left.values()))
 
 
 def _parts(inputs: Inputs, limits: Limits) -> Iterator[Part]:

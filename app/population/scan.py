@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from app.population.drugs import Drugs, Verdict, may_be_opioid
+from app.population.linked import Pair, links_of
 from app.population.moved import UNNAMED, number_of, resource_number
 from app.population.parts import BYTE_ORDER_MARK, Block, Damage, Part, blocks_of, damaged
 from app.population.rows import (
@@ -39,7 +40,8 @@ class Summary(msgspec.Struct):
 
     medications: verdicts by Medication id, and the Medications one is made of.  people: a number for each Patient
     (8 bytes, the same for the same id), to count them once.  digest: SHA-256 of the bytes.
-    claims: numbers of the patients and Medications it names, where they are compared.
+    claims: numbers of the patients and Medications it names, where they are compared.  links: pairs of records of one
+    person.
     """
 
     lines: int
@@ -49,6 +51,7 @@ class Summary(msgspec.Struct):
     people: bytes
     digest: bytes
     claims: bytes = b""
+    links: list[Pair] = []
 
 
 class Index(msgspec.Struct):
@@ -105,6 +108,7 @@ class _Scan:
         self.named: dict[str, set[int]] = {}
         self.shared: dict[str, list[int]] = {}
         self.people = bytearray()
+        self.links: list[Pair] = []
         # The kind last seen one by one: most files hold one kind.
         self.usual = ""
         self.resources = array("Q")
@@ -124,6 +128,7 @@ class _Scan:
             bytes(self.people),
             sha.digest(),
             self._claims(),
+            self.links,
         )
         index = Index(
             list(self.numbers),
@@ -211,6 +216,7 @@ class _Scan:
             self._medication(text, seen, number)
         elif kind == "Patient":
             self.people += hashlib.blake2b((owner or "").encode(), digest_size=8).digest()
+            self.links += links_of(text, owner or "")
         if kind not in _ONE_BY_ONE:
             self.usual = kind
         return known
