@@ -62,8 +62,8 @@ def list_view(opened: OpenedList) -> ListView:
 
 def _fresh(run: RunSummary, now: datetime) -> Iterator[str]:
     record = run.record
-    loaded = run.loaded_at.astimezone(now.tzinfo)
-    yield f"As of {day(run.as_of)}, {_taken(run, now)}, loaded {day(loaded.date())} {clock(loaded)}."
+    taken = f"export taken {_at(run.taken, now)}" if run.taken else "when the export was taken is not known"
+    yield f"As of {day(run.as_of)}, {taken}, loaded {_at(run.loaded_at, now)}."
     yield (
         f"{counted(record['patients'], 'person', 'people')} in the export, "
         f"{record['patients_with_opioid']} with an opioid, cannot tell for {record['opioid_cannot_tell']}."
@@ -77,11 +77,9 @@ def _fresh(run: RunSummary, now: datetime) -> Iterator[str]:
     )
 
 
-def _taken(run: RunSummary, now: datetime) -> str:
-    if run.taken is None:
-        return "when the export was taken is not known"
-    taken = run.taken.astimezone(now.tzinfo)
-    return f"export taken {day(taken.date())} {clock(taken)}"
+def _at(moment: datetime, now: datetime) -> str:
+    here = moment.astimezone(now.tzinfo)
+    return f"{day(here.date())} {clock(here)}"
 
 
 def _notices(run: RunSummary) -> Iterator[Notice]:
@@ -108,13 +106,16 @@ def _filters(opened: OpenedList) -> Iterator[Filter]:
         "status", "Its status", asked.status, states, nothing="open: overdue, due soon, cannot tell"
     )
     yield _filter("prescriber", "Prescriber", asked.prescriber, ((one, one) for one in opened.prescribers))
-    runs = tuple(
-        Choice(run.id, f"{day(run.as_of)}, {run.status}, {_taken(run, opened.read_at)}", run.id == asked.run)
-        for run in opened.runs
-    )
+    runs = tuple(Choice(run.id, _which(run, opened.read_at), run.id == asked.run) for run in opened.runs)
     yield Filter("run", "Run", runs)
     orders = tuple(Choice(order.value, word, order is asked.order) for order, word in _ORDERS.items())
     yield Filter("order", "Sorted", orders)
+
+
+def _which(run: RunSummary, now: datetime) -> str:
+    """Enough to tell two runs of one day apart."""
+    taken = f"export of {_at(run.taken, now)}" if run.taken else f"loaded {_at(run.loaded_at, now)}"
+    return f"{day(run.as_of)}, {run.status}, {taken}"
 
 
 def _filter(
