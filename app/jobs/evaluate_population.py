@@ -72,7 +72,7 @@ class RunRecord(msgspec.Struct):
 
     id: the same for the same inputs (files and what manifests say of them), visit entries, policy, versions and day.
     visit_entries: how many counted, None when they were not asked for.  taken: when the newest export was, None when
-    no export tells.  tenant: whose visits were counted.
+    no export tells.  tenant: whose visits were counted.  ehrs: addresses the exports came from, as far as they tell.
     """
 
     id: str
@@ -97,6 +97,7 @@ class RunRecord(msgspec.Struct):
     outputs: dict[str, str]
     taken: str | None = None
     tenant: str | None = None
+    ehrs: list[str] = []
 
 
 def evaluate_population(request: Request) -> RunRecord:
@@ -242,6 +243,7 @@ def _record(
         outputs={},
         taken=_taken(inputs),
         tenant=request.tenant,
+        ehrs=sorted({export.server for export in inputs.exports.values()} - {""}),
     )
 
 

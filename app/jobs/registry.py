@@ -17,9 +17,11 @@ from app.clinical.evaluation import LtotStatus, Status
 from app.errors import LtotError
 from app.jobs.evaluate_population import RunRecord
 from app.population.outputs import RUN, checksum
+from app.population.rows import server_of
 from app.store.audit import AuditEvent, AuditLog
 from app.store.db import Store
 from app.store.registry import Band, Filters, Order, Registry, RegistryEntry, RunSummary
+from app.store.tenants import Tenants
 
 SMALLEST_COUNT = 11
 LOWER_MARK = Decimal(50)
@@ -38,7 +40,7 @@ BANDS = {
 def load_run(registry: Registry, folder: Path, now: datetime) -> tuple[RunSummary, bool]:
     """Load the run in `folder`; False when it was loaded before.
 
-    Raises LT-507 unless the run is whole, its day has come, and no other tenant's visits were counted.
+    Raises LT-507 unless the run is whole, its day has come, and it holds nothing of another tenant.
     """
     record = _record(folder)
     for name, expected in record.outputs.items():
@@ -46,13 +48,20 @@ def load_run(registry: Registry, folder: Path, now: datetime) -> tuple[RunSummar
             raise LtotError("LT-507", f"{name} is not the file the run wrote.")
     if record.status == "failed":
         raise LtotError("LT-507", f"The run failed: {'; '.join(record.reasons)}.")
-    if record.tenant not in {None, registry.tenant_id}:
-        raise LtotError("LT-507", f"The run counts the visits of {record.tenant}.")
+    _require_own(registry, record)
     as_of = date.fromisoformat(record.as_of)
     if as_of > (now + _EASTERNMOST).date():
         raise LtotError("LT-507", f"It is as of {as_of}, a day that has not come.")
     run = RunSummary(record.id, as_of, record.status, now, msgspec.to_builtins(record))
     return run, registry.load(run, _entries(folder))
+
+
+def _require_own(registry: Registry, record: RunRecord) -> None:
+    if record.tenant not in {None, registry.tenant_id}:
+        raise LtotError("LT-507", f"The run counts the visits of {record.tenant}.")
+    for tenant in Tenants(registry.store).all():
+        if tenant.id != registry.tenant_id and server_of(tenant.issuer) in record.ehrs:
+            raise LtotError("LT-507", f"The run holds patients of the EHR of {tenant.id}.")
 
 
 def _record(folder: Path) -> RunRecord:

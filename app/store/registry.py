@@ -119,12 +119,12 @@ class Registry:
     """The registry of one tenant."""
 
     def __init__(self, store: Store, tenant_id: str) -> None:
-        self._store, self.tenant_id = store, tenant_id
+        self.store, self.tenant_id = store, tenant_id
 
     def load(self, run: RunSummary, entries: Iterable[RegistryEntry]) -> bool:
         """Load a run in one transaction; False when it is there already.  Raises TenantUnknownError."""
         try:
-            with self._store.tenant(self.tenant_id) as session:
+            with self.store.tenant(self.tenant_id) as session:
                 if session.get(TenantRow, self.tenant_id, with_for_update=True) is None:
                     raise TenantUnknownError
                 if session.get(RunRow, (self.tenant_id, run.id)) is not None:
@@ -144,13 +144,13 @@ class Registry:
 
     def runs(self) -> tuple[RunSummary, ...]:
         """All runs, newest first, in whatever order they were loaded."""
-        with self._store.tenant(self.tenant_id) as session:
+        with self.store.tenant(self.tenant_id) as session:
             rows = session.scalars(select(RunRow).order_by(RunRow.id))
             return tuple(sorted(map(_summary, rows), key=lambda run: run.newness, reverse=True))
 
     def count(self, run_id: str, filters: Filters) -> int:
         """How many patients of a run fit."""
-        with self._store.tenant(self.tenant_id) as session:
+        with self.store.tenant(self.tenant_id) as session:
             found = select(func.count()).select_from(RegistryRow).where(*self._where(run_id, filters))
             return session.scalar(found) or 0
 
@@ -164,7 +164,7 @@ class Registry:
         limit: int | None = None,
     ) -> tuple[RegistryEntry, ...]:
         """Patients of a run that fit."""
-        with self._store.tenant(self.tenant_id) as session:
+        with self.store.tenant(self.tenant_id) as session:
             wanted = (
                 select(RegistryRow)
                 .where(*self._where(run_id, filters))
@@ -177,7 +177,7 @@ class Registry:
 
     def prescribers(self, run_id: str) -> tuple[str, ...]:
         """Everyone who prescribed last to a patient of the run, by name."""
-        with self._store.tenant(self.tenant_id) as session:
+        with self.store.tenant(self.tenant_id) as session:
             names = session.scalars(
                 select(RegistryRow.prescriber).where(RegistryRow.run_id == run_id).distinct()
             )
@@ -185,9 +185,9 @@ class Registry:
 
     def of_patient(self, patient: str) -> tuple[RunSummary, RegistryEntry] | None:
         """The newest evaluation of one patient."""
-        hashes = self._store.ring.keyed_hashes(f"patient {self.tenant_id}", patient)
+        hashes = self.store.ring.keyed_hashes(f"patient {self.tenant_id}", patient)
         for run in self.runs():
-            with self._store.tenant(self.tenant_id) as session:
+            with self.store.tenant(self.tenant_id) as session:
                 wanted = select(RegistryRow).where(
                     RegistryRow.run_id == run.id, RegistryRow.patient_hash.in_(hashes)
                 )
@@ -199,7 +199,7 @@ class Registry:
 
     def statuses(self, run_id: str, filters: Filters) -> dict[str, dict[str, int]]:
         """By gap id, how many patients that fit have which status."""
-        with self._store.tenant(self.tenant_id) as session:
+        with self.store.tenant(self.tenant_id) as session:
             numbers = select(RegistryRow.number).where(*self._where(run_id, filters))
             rows = session.execute(
                 select(RegistryGapRow.gap, RegistryGapRow.status, func.count())
@@ -233,7 +233,7 @@ class Registry:
         )
 
     def _is_loaded(self, run_id: str) -> bool:
-        with self._store.tenant(self.tenant_id) as session:
+        with self.store.tenant(self.tenant_id) as session:
             return session.get(RunRow, (self.tenant_id, run_id)) is not None
 
     def _run_values(self, run: RunSummary) -> dict[str, Any]:
@@ -247,7 +247,7 @@ class Registry:
         }
 
     def _values(self, run_id: str, number: int, one: RegistryEntry) -> dict[str, Any]:
-        ring = self._store.ring
+        ring = self.store.ring
         packed = base64.b85encode(zlib.compress(one.evaluation.encode())).decode()
         return {
             "tenant_id": self.tenant_id,
@@ -301,7 +301,7 @@ class Registry:
         return found
 
     def _entry(self, row: RegistryRow, gaps: dict[str, tuple[str, date | None]]) -> RegistryEntry:
-        opened = self._store.ring.open
+        opened = self.store.ring.open
         person: dict[str, str] = {}
         if row.sealed_person is not None:
             person = json.loads(

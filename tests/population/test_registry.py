@@ -193,9 +193,10 @@ def test_of_two_runs_of_one_day_the_one_over_the_later_export_is_shown_however_t
     ("change", "said"),
     [
         ({"tenant": "south"}, "The run counts the visits of south."),
+        ({"ehrs": ["south.example.org/fhir"]}, "The run holds patients of the EHR of south."),
         ({"as_of": "2062-06-30"}, "It is as of 2062-06-30, a day that has not come."),
     ],
-    ids=["another clinic's visits", "a day to come"],
+    ids=["another clinic's visits", "another clinic's EHR", "a day to come"],
 )
 def test_a_run_that_cannot_be_this_clinic_s_list_of_today_is_refused(
     change: dict[str, str], said: str, store: Store, run: Run
@@ -211,7 +212,7 @@ def test_a_run_that_cannot_be_this_clinic_s_list_of_today_is_refused(
 
 def test_a_run_written_before_exports_times_were_kept_is_loaded(store: Store, run: Run) -> None:
     record = json.loads((run.out / "run.json").read_text())
-    del record["taken"], record["tenant"]
+    del record["taken"], record["tenant"], record["ehrs"]
     (run.out / "run.json").write_text(json.dumps(record))
     registry = Registry(store, "north")
     load_run(registry, run.out, NOW)

@@ -62,7 +62,8 @@ def test_the_same_id_at_two_ehrs_is_refused_before_anything_is_written(
 def test_an_address_written_otherwise_is_the_same_ehr(tmp_path: Path) -> None:
     export(tmp_path / "in/a", A, JUNE, [order("m1", "1")])
     export(tmp_path / "in/b", "http://A.Example:80/fhir/", LATER, [order("m1", "1", LISINOPRIL)])
-    assert evaluate(tmp_path / "in", tmp_path / "out").rows == {}
+    run = evaluate(tmp_path / "in", tmp_path / "out")
+    assert (run.rows, run.record.ehrs) == ({}, ["a.example/fhir"])
 
 
 @pytest.mark.parametrize("gone", ["Patient/1", "MedicationRequest/m1", f"{B}/MedicationRequest/m1"])
