@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from app.cli.options import UTC, AsOf, PolicyFile, SiteCodes, Zone
+from app.cli.options import UTC, AsOf, PolicyFile, SiteCodes, Snomed, SnomedCodes, Zone
 from app.errors import LtotError
 
 Paths = Annotated[list[Path], typer.Argument(help="Bundles, folders of Bundles, or folders of NDJSON")]
@@ -29,6 +29,7 @@ def evaluate(
         Format, typer.Option("--format", help="one JSON object per patient, or words")
     ] = Format.JSON,
     site_codes: SiteCodes = None,
+    snomed: SnomedCodes = Snomed.ON,
     time_zone: Zone = UTC,
 ) -> None:
     """Evaluate every patient in the given files, ordered by patient id."""
@@ -37,9 +38,8 @@ def evaluate(
     from app.jobs.evaluate_files import Tally, read_files
     from app.jobs.policies import load_policy, load_site_terms
 
-    run = read_files(
-        paths, policy=load_policy(policy), terms=load_site_terms(site_codes), as_of=as_of, zone=time_zone
-    )
+    terms = load_site_terms(site_codes, snomed=snomed is Snomed.ON)
+    run = read_files(paths, policy=load_policy(policy), terms=terms, as_of=as_of, zone=time_zone)
     tally = Tally(run.collected)
     write = sys.stdout.buffer.write
     for facts, evaluation in run.evaluations():
@@ -61,6 +61,7 @@ def explain(
     as_of: AsOf,
     policy: PolicyFile = None,
     site_codes: SiteCodes = None,
+    snomed: SnomedCodes = Snomed.ON,
     time_zone: Zone = UTC,
 ) -> None:
     """Print the words the panel shows under every Why, for one patient."""
@@ -68,9 +69,8 @@ def explain(
     from app.jobs.evaluate_files import read_files
     from app.jobs.policies import load_policy, load_site_terms
 
-    run = read_files(
-        [path], policy=load_policy(policy), terms=load_site_terms(site_codes), as_of=as_of, zone=time_zone
-    )
+    terms = load_site_terms(site_codes, snomed=snomed is Snomed.ON)
+    run = read_files([path], policy=load_policy(policy), terms=terms, as_of=as_of, zone=time_zone)
     for _, evaluation in run.evaluations(patient):
         print("\n".join(words(evaluation)))
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import PolicyFile, SiteCodes
+from app.cli.options import PolicyFile, SiteCodes, Snomed, SnomedCodes
 
 policy_cli = typer.Typer(help="The clinic policy in force.", no_args_is_help=True)
 valuesets_cli = typer.Typer(help="The terminology that came with this version.", no_args_is_help=True)
@@ -39,14 +39,14 @@ def valuesets_check() -> None:
 
 
 @valuesets_cli.command("info")
-def valuesets_info(site_codes: SiteCodes = None) -> None:
+def valuesets_info(site_codes: SiteCodes = None, snomed: SnomedCodes = Snomed.ON) -> None:
     """List the terminology files with version, rows, source and licence."""
     from app.jobs.policies import load_site_terms
     from valuesets.check import info
 
     for row in info():
         print(row)
-    for name, version in load_site_terms(site_codes).versions.items():
+    for name, version in load_site_terms(site_codes, snomed=snomed is Snomed.ON).versions.items():
         print(f"{name}: {version}")
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
+
+
+class Snomed(StrEnum):
+    ON = "on"
+    OFF = "off"
 
 
 def _date(text: str) -> date:
@@ -33,6 +39,12 @@ PolicyFile = Annotated[
     Path | None, typer.Option("--policy", help="a clinic policy file; without it the default policy")
 ]
 SiteCodes = Annotated[Path | None, typer.Option("--site-codes", help="a file with the site's own codes")]
+SnomedCodes = Annotated[
+    Snomed,
+    typer.Option(
+        "--snomed", envvar="LTOT_SNOMED", help="whether SNOMED CT codes are used; a licence may be needed"
+    ),
+]
 Zone = Annotated[
     ZoneInfo,
     typer.Option(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.options import UTC, AsOf, PolicyFile, SiteCodes, Zone
+from app.cli.options import UTC, AsOf, PolicyFile, SiteCodes, Snomed, SnomedCodes, Zone
 
 if TYPE_CHECKING:
     from app.population.keep import Recorded
@@ -30,6 +30,7 @@ def population_evaluate(
     engine: Annotated[str, typer.Option(metavar="embedded|spark", help="what does the work")] = "embedded",
     policy: PolicyFile = None,
     site_codes: SiteCodes = None,
+    snomed: SnomedCodes = Snomed.ON,
     time_zone: Zone = UTC,
     tenant: Annotated[
         str | None, typer.Option(metavar="ID", help="count what was recorded in this tenant's visits as well")
@@ -54,6 +55,7 @@ def population_evaluate(
                 site_codes,
                 time_zone,
                 workers,
+                snomed=snomed is Snomed.ON,
                 recorded=recorded,
                 tenant=tenant,
             )

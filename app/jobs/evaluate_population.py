@@ -50,8 +50,9 @@ class EngineName(StrEnum):
 class Request:
     """What to evaluate and how.
 
-    workers: processes of the embedded engine, all processors when None.  recorded: gives what was recorded in the
-    visits of the patients named; None when nothing of that is known here.  tenant: whose visits these are.
+    workers: processes of the embedded engine, all processors when None.  snomed: whether SNOMED CT codes are used.
+    recorded: gives what was recorded in the visits of the patients named; None when nothing of that is known here.
+    tenant: whose visits these are.
     """
 
     folder: Path
@@ -62,6 +63,7 @@ class Request:
     site_codes: Path | None = None
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     workers: int | None = None
+    snomed: bool = True
     limits: Limits = field(default_factory=Limits)
     recorded: Callable[[Sequence[str]], Recorded] | None = None
     tenant: str | None = None
@@ -108,12 +110,14 @@ def evaluate_population(request: Request) -> RunRecord:
     """
     started = datetime.now(UTC)
     inputs = _inputs(request)
-    policy, terms = load_policy(request.policy), load_site_terms(request.site_codes)
+    policy = load_policy(request.policy)
+    terms = load_site_terms(request.site_codes, snomed=request.snomed)
     task = Task(
         (request.policy or POLICIES / "default.toml").read_text(encoding="utf-8"),
         request.as_of,
         request.zone.key,
         str(request.site_codes) if request.site_codes else None,
+        request.snomed,
     )
     versions = {
         "code": CODE_VERSION,

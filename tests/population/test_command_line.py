@@ -132,3 +132,29 @@ def test_the_page_of_tables_names_every_file_and_column() -> None:
     assert missing == []
     for name in (*TABLES, "quarantine.ndjson", "run.json"):
         assert f"## {name}" in page
+
+
+@pytest.mark.parametrize(("more", "environment"), [((), {"LTOT_SNOMED": "off"}), (("--snomed", "off"), {})])
+def test_snomed_codes_are_left_out_where_the_operator_says_so(
+    tmp_path: Path, more: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    cancer = {"coding": [{"system": "http://snomed.info/sct", "code": "363346000"}]}
+    problem = {
+        "resourceType": "Condition",
+        "id": "c1",
+        "subject": {"reference": "Patient/p1"},
+        "code": cancer,
+    }
+    write(tmp_path / "in/all.ndjson", [person("p1"), order("m1", "p1"), problem])
+    read = ("--as-of", "2026-06-30")
+    usual = json.loads(_ltot("evaluate", tmp_path / "in", *read).stdout)
+    without = json.loads(_ltot("evaluate", tmp_path / "in", *read, *more, **environment).stdout)
+    assert usual["exclusions"]
+    assert without["exclusions"] == []
+    assert without["versions"]["valuesets"] == f"{usual['versions']['valuesets']}-no-snomed"
+    run = _ltot(
+        "population", "evaluate", tmp_path / "in", "--out", tmp_path / "out", *read, *more, **environment
+    )
+    assert run.returncode == 0, run.stderr
+    evaluations = pq.read_table(tmp_path / "out/evaluations.parquet")
+    assert json.loads(evaluations["evaluation"][0].as_py()) == without
