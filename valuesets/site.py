@@ -82,13 +82,19 @@ def _site_codes(tables: Mapping[str, Any], known: KnownWords, version: str) -> S
             entry.key(): entry.words("groups", known.groups) for entry in _entries(tables, "condition")
         },
         observations={
-            entry.key(): entry.words("elements", known.elements) for entry in _entries(tables, "observation")
+            entry.key(): with_test(entry.words("elements", known.elements))
+            for entry in _entries(tables, "observation")
         },
         document_titles=tuple(sorted(w.lower() for w in titles.words("agreement_titles")))
         if documents
         else (),
         version=version,
     )
+
+
+def with_test(elements: frozenset[str]) -> frozenset[str]:
+    """The elements; what is part of a urine drug test is a result of one."""
+    return elements | {"udt"} if any(element.startswith("udt_") for element in elements) else elements
 
 
 class _Entry:

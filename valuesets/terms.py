@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from valuesets.model import Drug, Factor, NamedDrug
 from valuesets.names import NameIndex
 from valuesets.products import RowSource, drug_of_ndc, number, read_drugs
-from valuesets.site import KnownWords, SiteCodes
+from valuesets.site import KnownWords, SiteCodes, with_test
 from valuesets.systems import RXNORM, canonical, canonical_code
 
 MAX_CHARACTERS = 600
@@ -154,9 +154,9 @@ class Terms:
             # A row without a code names an element that only sites have codes for.
             for element, system, code, _, kind, method, _ in self._tables.rows(name):
                 words = found.setdefault((canonical(system), code), set())
-                words.add(element)
-                if element.startswith("udt_"):
-                    words.add("udt")
+                own = with_test(frozenset({element}))
+                words.update(own)
+                if "udt" in own:
                     words.update(
                         f"{label}:{value}" for label, value in (("type", kind), ("method", method)) if value
                     )

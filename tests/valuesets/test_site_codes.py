@@ -151,3 +151,10 @@ def test_a_file_that_is_not_there_or_not_toml_is_told(tmp_path: Path) -> None:
         load_terms(site_file=tmp_path / "site.toml")
     with pytest.raises(ValueSetError, match=r"site\.toml is not TOML"):
         load_terms(site_file=site(tmp_path, "[[drug"))
+
+
+def test_a_site_code_for_part_of_a_urine_drug_test_is_a_result_of_one(tmp_path: Path) -> None:
+    part = 'elements = ["udt_result:oxycodone", "method:screen"]'
+    text = f'[[observation]]\nsystem = "{FLOWSHEET}"\ncode = "77"\n{part}\n'
+    found = load_terms(site_file=site(tmp_path, text)).observation_elements(FLOWSHEET, "77")
+    assert found == {"udt", "udt_result:oxycodone", "method:screen"}
