@@ -36,7 +36,10 @@ AsOf = Annotated[
     date, typer.Option("--as-of", parser=_date, metavar="YYYY-MM-DD", help="the day to evaluate for")
 ]
 PolicyFile = Annotated[
-    Path | None, typer.Option("--policy", help="a clinic policy file; without it the default policy")
+    Path | None,
+    typer.Option(
+        "--policy", metavar="FILE", help="a clinic policy: a file, or a name that comes with the product"
+    ),
 ]
 SiteCodes = Annotated[Path | None, typer.Option("--site-codes", help="a file with the site's own codes")]
 SnomedCodes = Annotated[

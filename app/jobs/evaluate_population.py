@@ -20,7 +20,7 @@ import msgspec
 
 from app.clinical.version import CODE_VERSION
 from app.errors import LtotError
-from app.jobs.policies import POLICIES, load_policy, load_site_terms
+from app.jobs.policies import load_policy, load_site_terms, policy_file
 from app.population.derive import Task
 from app.population.engine import Engine
 from app.population.exports import Inputs, inputs_in
@@ -113,7 +113,7 @@ def evaluate_population(request: Request) -> RunRecord:
     policy = load_policy(request.policy)
     terms = load_site_terms(request.site_codes, snomed=request.snomed)
     task = Task(
-        (request.policy or POLICIES / "default.toml").read_text(encoding="utf-8"),
+        policy_file(request.policy).read_text(encoding="utf-8"),
         request.as_of,
         request.zone.key,
         str(request.site_codes) if request.site_codes else None,

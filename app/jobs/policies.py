@@ -17,11 +17,15 @@ def shipped_policies() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in POLICIES.glob("*.toml")))
 
 
+def policy_file(source: Path | str | None = None) -> Path:
+    """Where a policy is written; a name that a shipped one has is taken for that one."""
+    name = "default" if source is None else str(source)
+    return POLICIES / f"{name}.toml" if name in shipped_policies() else Path(name)
+
+
 def load_policy(source: Path | str | None = None) -> Policy:
     """The policy in a file, or the shipped one of that name ("default" when None).  Raises LT-604."""
-    path = POLICIES / "default.toml" if source is None else Path(source)
-    if isinstance(source, str) and source in shipped_policies():
-        path = POLICIES / f"{source}.toml"
+    path = policy_file(source)
     try:
         return parse_policy(path.read_text(encoding="utf-8"))
     except OSError:
