@@ -1,6 +1,7 @@
 """The error catalogue: one code, one sentence, one next step, shared by pages, CLI and documentation.
 
-    LT-1xx launch    LT-2xx EHR    LT-3xx mapping    LT-4xx session    LT-5xx batch    LT-6xx set-up
+    LT-1xx launch    LT-2xx EHR    LT-3xx mapping    LT-4xx session    LT-5xx files, exports, runs
+    LT-6xx set-up     LT-900 anything else
 
 Texts never hold data of a patient, a token or an address with parameters.
 """

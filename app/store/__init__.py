@@ -1,1 +1,1 @@
-"""Everything that is kept: tenants, keys, launches and the access log. The only place that speaks SQL."""
+"""Everything that is kept: tenants, keys, launches, entries of visits, runs, the access log. The one place with SQL."""

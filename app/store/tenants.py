@@ -38,7 +38,7 @@ class Tenant:
     ``issuer``: FHIR base exactly as the EHR sends it. ``id_token_issuer``: where it differs from the
     discovered one. ``allowed_hosts``: besides the FHIR base's own, hosts its endpoints may be on.
     ``frame_ancestors``: origins that may embed the panel. ``roles``: role name to the user references or
-    types that have it. ``options``: further choices of the clinic by name, such as the use of SNOMED CT.
+    types that have it. ``options``: further choices of the clinic by name, such as ``write_back``.
     """
 
     id: str
