@@ -227,7 +227,6 @@ class Fetches:
     def __init__(self, fetched: Counter[str]) -> None:
         self._fetched = fetched
         self._verified: dict[str, int] = {}
-        self.spared = 0
 
     def check(self, out: Path) -> None:
         """What the state on disk calls done is whole, and is fetched no more from now on."""

@@ -59,9 +59,9 @@ def _factors(folder: Path) -> list[str]:
     ]
 
 
-def info(folder: Path = DATA) -> list[str]:
+def info() -> list[str]:
     """One line for the release, then one per file: rows, version, source, licence, checksum."""
-    manifest = read_manifest(folder)
+    manifest = read_manifest(DATA)
     lines = [f"version {manifest.version}: {manifest.source}"]
     lines += [
         f"{e.file:24} {e.rows:6} rows  {e.version}  {e.source}  [{e.licence}]  sha256 {e.sha256[:12]}"

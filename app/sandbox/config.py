@@ -68,7 +68,6 @@ class Profile:
     default_page: Mapping[str, int]
     max_page: Mapping[str, int]
     wildcard_scopes: bool
-    issues_total: bool
 
     def page_size(self, resource_type: str, asked: int | None) -> int:
         """Entries per page for a search of `resource_type` that asked for `asked` entries."""
@@ -92,7 +91,6 @@ PROFILES: Mapping[Flavour, Profile] = {
         default_page={"*": 50},
         max_page={"*": 500},
         wildcard_scopes=True,
-        issues_total=True,
     ),
     "epic": Profile(
         flavour="epic",
@@ -106,7 +104,6 @@ PROFILES: Mapping[Flavour, Profile] = {
         default_page={"*": 1000},
         max_page={"*": 999},
         wildcard_scopes=False,
-        issues_total=True,
     ),
     "oracle": Profile(
         flavour="oracle",
@@ -120,7 +117,6 @@ PROFILES: Mapping[Flavour, Profile] = {
         default_page={"*": 25, "Observation": 50, "DocumentReference": 10, "Condition": 2000},
         max_page={"*": 100, "Observation": 200, "Condition": 2000},
         wildcard_scopes=False,
-        issues_total=False,
     ),
 }
 

@@ -133,12 +133,10 @@ class AuditLog:
         with self._store.system() as session:
             return (NO_TENANT, *session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
 
-    def entries(self, tenant_id: str, *, after: int = 0, limit: int = 1000) -> tuple[AuditEntry, ...]:
+    def entries(self, tenant_id: str, *, limit: int = 1000) -> tuple[AuditEntry, ...]:
         """Stored entries in order, opened. Raises SealBrokenError for one that was tampered with."""
         with self._store.tenant(tenant_id) as session:
-            rows = session.scalars(
-                select(AuditRow).where(AuditRow.seq > after).order_by(AuditRow.seq).limit(limit)
-            )
+            rows = session.scalars(select(AuditRow).order_by(AuditRow.seq).limit(limit))
             return tuple(AuditEntry(row.seq, row.at, self._event(row)) for row in rows)
 
     def verify(self, tenant_id: str, expected: Head | None = None) -> Verification:

@@ -26,7 +26,7 @@ LOCK_SECONDS = 5
 _UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
-def create_store_engine(url: str, *, pool_size: int = 5) -> Engine:
+def create_store_engine(url: str) -> Engine:
     """An engine for ``sqlite:///file`` or ``postgresql://…``. Raises StoreUnavailableError for another URL.
 
     Values bound to statements never appear in its errors or logs.
@@ -47,7 +47,6 @@ def create_store_engine(url: str, *, pool_size: int = 5) -> Engine:
     return create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
-        pool_size=pool_size,
         pool_timeout=CONNECT_SECONDS,
         pool_pre_ping=True,
         connect_args={"connect_timeout": CONNECT_SECONDS, "options": f"-c lock_timeout={LOCK_SECONDS}s"},
@@ -81,15 +80,6 @@ class Store:
         """One transaction on the tables no tenant owns."""
         with self._transaction(None) as session:
             yield session
-
-    def ping(self) -> bool:
-        """Whether the database answers."""
-        try:
-            with self.engine.connect() as connection:
-                connection.execute(text("SELECT 1"))
-        except _UNAVAILABLE:
-            return False
-        return True
 
     @contextmanager
     def _transaction(self, tenant_id: str | None) -> Iterator[TenantSession]:

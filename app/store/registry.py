@@ -112,7 +112,6 @@ class Filters:
     gap: str | None = None
     gap_status: str | None = None
     prescriber: str | None = None
-    risk_tier: str | None = None
 
 
 class Registry:
@@ -218,8 +217,6 @@ class Registry:
             found.append(RegistryRow.ltot == filters.ltot)
         if filters.prescriber is not None:
             found.append(RegistryRow.prescriber == filters.prescriber)
-        if filters.risk_tier is not None:
-            found.append(RegistryRow.risk_tier == filters.risk_tier)
         if filters.gap is not None:
             statuses = (filters.gap_status,) if filters.gap_status else OPEN_STATUSES
             found.append(RegistryRow.number.in_(self._with_gap(run_id, filters.gap, statuses)))

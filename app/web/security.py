@@ -7,14 +7,14 @@ others stay 'none'.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.settings import LOOPBACK_HOSTS
@@ -129,20 +129,16 @@ def origin_of(base_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def _refusal() -> Response:
-    return HTMLResponse(render_state("LT-403"), status_code=403)
-
-
 class SameOriginGuard:
     """ASGI layer that answers 403 (LT-403) to an unsafe method from anywhere but the panel itself."""
 
-    def __init__(self, app: ASGIApp, *, base_url: str, refuse: Callable[[], Response] = _refusal) -> None:
-        self._app, self._origin, self._refuse = app, origin_of(base_url), refuse
+    def __init__(self, app: ASGIApp, *, base_url: str) -> None:
+        self._app, self._origin = app, origin_of(base_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         unsafe = scope["type"] == "http" and scope["method"] not in _SAFE_METHODS
         if unsafe and not same_origin(Headers(scope=scope), self._origin):
-            await self._refuse()(scope, receive, send)
+            await HTMLResponse(render_state("LT-403"), status_code=403)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

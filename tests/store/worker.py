@@ -11,6 +11,7 @@ from app.store.crypto import KeyRing
 from app.store.db import Store, create_store_engine
 from app.store.errors import AttemptSpentError
 from app.store.sessions import Sessions
+from app.store.tenants import Tenants
 from smart_launch.secret import Secret
 from tests.store.conftest import ABSOLUTE, IDLE, MASTER_KEY, NOW, make_response
 
@@ -47,7 +48,7 @@ def audit(store: Store, item: str) -> str:
 def main() -> None:
     engine = create_store_engine(sys.argv[1])
     store = Store(engine, KeyRing.from_settings(MASTER_KEY))
-    store.ping()
+    Tenants(store).all()  # connected before the race begins
     print("ready", flush=True)
     task = {"consume": consume, "refresh": refresh, "audit": audit}[sys.argv[2]]
     for item in json.loads(sys.stdin.readline()):
