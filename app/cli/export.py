@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.options import operator
 from app.errors import LtotError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def export_start(
     from app.jobs.export import Wanted, start_export
 
     wanted = Wanted(out, group, tuple(kind or ()), since, crawl)
-    _run(tenant, lambda service, found: start_export(service, found, wanted, _actor(), _say))
+    _run(tenant, lambda service, found: start_export(service, found, wanted, operator(), _say))
 
 
 @export_cli.command("resume")
@@ -57,7 +57,7 @@ def export_resume(tenant: TenantId, out: Folder) -> None:
     """Go on with an export, wherever it ended; nothing that was verified is fetched again."""
     from app.jobs.export import resume_export
 
-    _run(tenant, lambda service, found: resume_export(service, found, out, _actor(), _say))
+    _run(tenant, lambda service, found: resume_export(service, found, out, operator(), _say))
 
 
 @export_cli.command("cancel")
@@ -65,7 +65,7 @@ def export_cancel(tenant: TenantId, out: Folder) -> None:
     """Tell the EHR to drop an export; files already here stay."""
     from app.jobs.export import cancel_export
 
-    _run(tenant, lambda service, found: cancel_export(service, found, out, _actor()))
+    _run(tenant, lambda service, found: cancel_export(service, found, out, operator()))
 
 
 @export_cli.command("status")
@@ -99,10 +99,6 @@ def _run(tenant_id: str, work: Callable[[Service, Tenant], Awaitable[ExportResul
     print(result.sentence)
     if result.exit_code:
         raise LtotError("LT-506")
-
-
-def _actor() -> str:
-    return f"operator {getpass.getuser()}"
 
 
 def _say(text: str) -> None:

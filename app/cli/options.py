@@ -1,7 +1,8 @@
-"""Options that several verbs share."""
+"""What several verbs share: options, and who runs them."""
 
 from __future__ import annotations
 
+import getpass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,11 @@ import typer
 class Snomed(StrEnum):
     ON = "on"
     OFF = "off"
+
+
+def operator() -> str:
+    """Who runs the verb, as the access log names it."""
+    return f"operator {getpass.getuser()}"
 
 
 def _date(text: str) -> date:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.options import UTC, AsOf, PolicyFile, SiteCodes, Snomed, SnomedCodes, Zone
+from app.cli.options import UTC, AsOf, PolicyFile, SiteCodes, Snomed, SnomedCodes, Zone, operator
 
 if TYPE_CHECKING:
     from app.population.keep import Recorded
@@ -81,7 +80,7 @@ def _recorded(tenant: str | None, as_of: date) -> Iterator[Callable[[Sequence[st
             set_up.store,
             tenant,
             as_of,
-            actor=f"operator {getpass.getuser()}",
+            actor=operator(),
             clock=lambda: datetime.now(UNIVERSAL),
         )
 

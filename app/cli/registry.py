@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from collections.abc import Iterator
@@ -13,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.options import operator
 from app.errors import LtotError
 
 if TYPE_CHECKING:
     from app.jobs.registry import Listing
     from app.jobs.tenants import SetUp
-    from app.store.registry import Filters
 
 registry_cli = typer.Typer(help="The clinic's list of people on opioids.", no_args_is_help=True)
 
@@ -58,19 +57,10 @@ def registry_list(
     prescriber: Prescriber = None,
 ) -> None:
     """List patients, most overdue care gaps first.  What the list is and its columns' names go to stderr."""
-    from app.jobs.registry import COLUMNS, as_line, list_patients
+    from app.jobs.registry import COLUMNS, as_line
 
-    filters = _filters(ltot, mme, gap, status, prescriber)
-    with _opened(tenant) as (set_up, tenant_id):
-        found = list_patients(
-            set_up.store,
-            tenant_id,
-            run,
-            filters,
-            action="registry.list",
-            actor=_actor(),
-            now=datetime.now(UTC),
-        )
+    asked = {"ltot": ltot, "mme": mme, "gap": gap, "status": status, "prescriber": prescriber}
+    found = _listed("registry.list", tenant, run, asked)
     print(_what(found), file=sys.stderr)
     print("\t".join(COLUMNS), file=sys.stderr)
     for entry in found.entries:
@@ -89,20 +79,10 @@ def registry_export(
     prescriber: Prescriber = None,
 ) -> None:
     """Write a list as a file."""
-    from app.jobs.registry import list_patients
     from app.jobs.registry_files import write_list
 
-    filters = _filters(ltot, mme, gap, status, prescriber)
-    with _opened(tenant) as (set_up, tenant_id):
-        found = list_patients(
-            set_up.store,
-            tenant_id,
-            run,
-            filters,
-            action="registry.export",
-            actor=_actor(),
-            now=datetime.now(UTC),
-        )
+    asked = {"ltot": ltot, "mme": mme, "gap": gap, "status": status, "prescriber": prescriber}
+    found = _listed("registry.export", tenant, run, asked)
     write_list(file, found.run, found.entries)
     print(_what(found))
 
@@ -139,16 +119,21 @@ def _opened(tenant: str | None) -> Iterator[tuple[SetUp, str]]:
         yield set_up, tenant or known[0]
 
 
-def _filters(
-    ltot: str | None, mme: str | None, gap: str | None, status: str | None, prescriber: str | None
-) -> Filters:
-    from app.jobs.registry import filters_of
+def _listed(action: str, tenant: str | None, run: str | None, asked: dict[str, str | None]) -> Listing:
+    """Whom a run found, as asked for; the access log has it first under `action`."""
+    from app.jobs.registry import filters_of, list_patients
 
-    return filters_of(ltot=ltot, mme=mme, gap=gap, status=status, prescriber=prescriber)
-
-
-def _actor() -> str:
-    return f"operator {getpass.getuser()}"
+    filters = filters_of(**asked)
+    with _opened(tenant) as (set_up, tenant_id):
+        return list_patients(
+            set_up.store,
+            tenant_id,
+            run,
+            filters,
+            action=action,
+            actor=operator(),
+            now=datetime.now(UTC),
+        )
 
 
 def add_to(cli: typer.Typer) -> None:

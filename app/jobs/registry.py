@@ -35,6 +35,7 @@ BANDS = {
     "90+": Band(Decimal(90)),
     "unknown": Band(number=False),
 }
+LTOT_WORDS = {"yes": "yes", "no": "no", "cannot_tell": "cannot tell"}
 
 
 def load_run(registry: Registry, folder: Path, now: datetime) -> tuple[RunSummary, bool]:

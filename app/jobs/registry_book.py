@@ -13,7 +13,7 @@ from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from app.clinical.gaps import RULES
-from app.jobs.registry import BANDS, LOWER_MARK, shown_mme, withheld
+from app.jobs.registry import BANDS, LOWER_MARK, LTOT_WORDS, shown_mme, withheld
 from app.store.registry import Band, RegistryEntry, RunSummary
 
 _FILLS = {
@@ -21,7 +21,6 @@ _FILLS = {
     "unknown": "#DDDDDD", "not_applicable": "#FFFFFF", "excluded": "#FFFFFF", "deferred": "#FFE9A8",
 }  # fmt: skip
 _QUIET = frozenset({"not_applicable", "excluded"})
-_WORDS = {"yes": "yes", "no": "no", "cannot_tell": "cannot tell"}
 _GAPS = {rule.id: rule.name.replace("_", " ") for rule in RULES}
 _PAGES_OF_GAPS = 4
 _LINE = 12.5
@@ -50,7 +49,7 @@ _COLUMNS = (
     _Column("MRN", 11, lambda one: one.mrn),
     _Column("patient", 14, lambda one: one.patient),
     _Column(
-        "long-term opioid therapy", 10, lambda one: _WORDS[one.ltot],
+        "long-term opioid therapy", 10, lambda one: LTOT_WORDS[one.ltot],
         lambda one: "unknown" if one.ltot == "cannot_tell" else "",
     ),
     _Column("since", 10, lambda one: one.ltot_since),
@@ -214,7 +213,7 @@ def _totals(book: _Book, entries: Sequence[RegistryEntry]) -> None:
 def _counted(entries: Sequence[RegistryEntry]) -> Iterator[tuple[str, str, Cell]]:
     """Measure, value and count; small counts are withheld, since this sheet is passed on alone."""
     yield "patients", "all", len(entries)
-    therapy = {word: sum(one.ltot == value for one in entries) for value, word in _WORDS.items()}
+    therapy = {word: sum(one.ltot == value for one in entries) for value, word in LTOT_WORDS.items()}
     bands = {name: sum(_is_in(one, band) for one in entries) for name, band in BANDS.items()}
     tables = {"long-term opioid therapy": therapy, "MME a day": bands}
     for gap in sorted({gap for entry in entries for gap in entry.gaps}):

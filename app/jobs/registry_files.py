@@ -15,13 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from app.errors import LtotError
-from app.jobs.registry import shown_mme
+from app.jobs.registry import LTOT_WORDS, shown_mme
 from app.jobs.registry_book import write_book
 from app.store.registry import RegistryEntry, RunSummary
 
 Cell = str | int | Decimal | date | bool | None
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
-_WORDS = {"yes": "yes", "no": "no", "cannot_tell": "cannot tell"}
 COLUMNS = (
     "patient", "name", "born", "MRN",
     "long-term opioid therapy", "state", "since", "covered days of 90", "MME a day", "MME is complete",
@@ -61,7 +60,7 @@ def _cells(entry: RegistryEntry) -> list[Cell]:
         entry.name,
         entry.born,
         entry.mrn,
-        _WORDS[entry.ltot],
+        LTOT_WORDS[entry.ltot],
         entry.ltot_state.replace("_", " "),
         entry.ltot_since,
         entry.covered_days_90,
