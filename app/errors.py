@@ -42,7 +42,7 @@ _ENTRIES = (
                    "Add the host to the tenant's allowed hosts, or ask the EHR team to correct it.", 502),
     CatalogueEntry("LT-104", "The launch could not be matched to this browser.",
                    "Open the panel again from the chart. If it happens every time, the browser blocks the "
-                   "panel's cookies: use the link to open it in a window of its own.", 400),
+                   "panel's cookies: open it in a window of its own.", 400),
     CatalogueEntry("LT-105", "This launch was already used or has expired.",
                    "Open the panel again from the chart.", 400),
     CatalogueEntry("LT-106", "The EHR refused the launch.",

@@ -26,6 +26,7 @@ from app.web.limits import RateLimit
 from app.web.observe import note_code, request_id, route_of
 from app.web.render import STATIC_FOLDER, STATIC_PATH, render_state
 from app.web.routes import health, launch, panel, population, records
+from app.web.routes.context import window_of
 from app.web.security import SecuredApp
 from valuesets.check import check
 
@@ -109,6 +110,6 @@ def _answer(request: Request, code: str, detail: str = "", status: int | None = 
     launch_id = request.path_params.get("launch_id")
     back = f"/p/{launch_id}?whole=1" if launch_id else ""
     return HTMLResponse(
-        render_state(code, detail=detail, reference=reference, back_url=back),
+        render_state(code, detail=detail, reference=reference, window_url=window_of(request), back_url=back),
         status_code=status or entry.http_status,
     )

@@ -41,6 +41,23 @@ async def test_what_does_not_match_is_refused_and_recorded(world: World) -> None
     assert world.audited("north") == [("launch_open", "ok")]
 
 
+async def test_a_browser_that_lost_its_cookie_is_offered_a_window_of_its_own(world: World) -> None:
+    """Blocked cookies look like this; a state nobody knows says nothing of any organisation."""
+    browser, without = world.browser(), world.browser()
+    callback = await browser.authorize(await browser.begin())
+    refused = await without.get(callback)
+    assert "LT-104" in refused.text
+    assert 'href="/launch/north"' in refused.text
+    started = await without.get("/launch/north")
+    assert (started.status_code, started.headers["location"].split("?")[0]) == (
+        302,
+        "https://north.example.org/auth/authorize",
+    )
+    made_up = await without.get(changed(callback, state="x" * 32))
+    assert "LT-104" in made_up.text
+    assert "/launch/" not in made_up.text
+
+
 def test_swaps_and_replays_are_among_the_hostile_launches() -> None:
     path = "tests/security/hostile/test_callbacks.py"
     assert (

@@ -92,6 +92,16 @@ async def _opened(request: Request, launch_id: str, *, counts_as_use: bool) -> O
     return OpenLaunch(launch, tenant, cookie)
 
 
+def offer_window(request: Request, tenant: Tenant) -> None:
+    """Where cookies do not reach a frame, the page that says so offers a launch in a window of its own."""
+    request.state.window_url = f"/launch/{tenant.id}"
+
+
+def window_of(request: Request) -> str:
+    """The address offered, "" for none."""
+    return getattr(request.state, "window_url", "")
+
+
 async def form_fields(request: Request) -> dict[str, str]:
     """The texts of a form.  Raises LT-411 for one that is too large."""
     length = request.headers.get("content-length", "")

@@ -19,7 +19,7 @@ from app.jobs.launch import (
 from app.jobs.service import in_thread
 from app.store.attempts import ATTEMPT_LIFETIME
 from app.web.cookies import attempt_id
-from app.web.routes.context import cookies_of, limit, service_of
+from app.web.routes.context import cookies_of, limit, offer_window, service_of
 from app.web.security import allow_frames
 from smart_launch.errors import SmartError
 from smart_launch.launch import callback_state
@@ -67,13 +67,14 @@ def _redirect(request: Request, started: LaunchStarted) -> Response:
     return answer
 
 
-async def _allow_frames_of(request: Request, state: Secret) -> None:
+async def _prepare_refusal(request: Request, state: Secret) -> None:
     """A refusal is read inside the frame of the EHR that was asked; an unknown state may be framed by nobody."""
     service = service_of(request)
     with suppress(LtotError):
         tenant_id = await in_thread(service.attempts.tenant_of, state)
         tenant = await in_thread(service.tenants.get, tenant_id)
         allow_frames(request, tenant.frame_ancestors)
+        offer_window(request, tenant)
 
 
 @router.get("/callback")
@@ -86,7 +87,7 @@ async def callback(request: Request) -> Response:
     with suppress(SmartError):
         state = callback_state(query)
         attempt = attempt_id(state.reveal())
-        await _allow_frames_of(request, state)
+        await _prepare_refusal(request, state)
     bound = cookies.read(request.headers.get("cookie"), attempt) if attempt else None
     finished = await finish_launch(service, query, bound)
     allow_frames(request, finished.tenant.frame_ancestors)
