@@ -118,18 +118,16 @@ def render_shell(page: LaunchPage, banner: Banner | None = None) -> str:
     return _environment().get_template("shell.html").render(page=page, banner=banner)
 
 
-def render_panel(
-    view: PanelView, page: LaunchPage, *, whole: bool = False, printing: bool = False, reference: str = ""
-) -> str:
+def render_panel(view: PanelView, page: LaunchPage, *, whole: bool = False, printing: bool = False) -> str:
     """The panel with its banner, as content for the shell or as a whole page.
 
-    printing: a whole page with every Why open.  reference: the id under which this request can be found.
+    printing: a whole page with every Why open.
     """
     template = "whole.html" if whole or printing else "content.html"
     return (
         _environment()
         .get_template(template)
-        .render(view=view, banner=view.banner, page=page, printing=printing, reference=reference)
+        .render(view=view, banner=view.banner, page=page, printing=printing)
     )
 
 

@@ -54,9 +54,7 @@ class Site:
 
     def _panel(self, state: str, *, whole: bool = False, printing: bool = False) -> Response:
         view = panel_view(STATES[state], PERSON, NOW)
-        return HTMLResponse(
-            render_panel(view, self.page(state), whole=whole, printing=printing, reference="r1")
-        )
+        return HTMLResponse(render_panel(view, self.page(state), whole=whole, printing=printing))
 
     def error(self, request: Request) -> Response:
         code = ERROR_STATES[request.path_params["state"]]

@@ -67,4 +67,4 @@ def read(html: str) -> Page:
 def panel(evaluation: Evaluation, *, printing: bool = False) -> Page:
     """The whole panel of an evaluation, read."""
     view = panel_view(evaluation, PERSON, NOW)
-    return read(render_panel(view, PAGE, whole=True, printing=printing, reference="r1"))
+    return read(render_panel(view, PAGE, whole=True, printing=printing))

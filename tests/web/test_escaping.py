@@ -62,7 +62,7 @@ def test_hostile_strings_add_no_element_and_no_attribute(text: str, state: str) 
     def drawn(text: str) -> str:
         evaluation = spoilt(samples.STATES[state], text)
         view = panel_view(evaluation, spoilt(samples.PERSON, text), samples.NOW, full_banner=True)
-        return render_panel(view, samples.PAGE, whole=True, reference="r1")
+        return render_panel(view, samples.PAGE, whole=True)
 
     assert shape(drawn(text)) == shape(drawn("harmless"))
 
