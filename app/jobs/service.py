@@ -13,6 +13,7 @@ import structlog
 from app.clinical.policy import Policy
 from app.ehr.http import HttpClient, ehr_http_client
 from app.ehr.vendors import VendorProfile, vendor_profile
+from app.jobs.credentials import credentials_of
 from app.jobs.policies import load_policy, load_site_terms
 from app.settings import LOOPBACK_HOSTS, Settings
 from app.store.attempts import Attempts
@@ -24,15 +25,8 @@ from app.store.discovery import StoredDiscoveryCache
 from app.store.keys import SigningKeys
 from app.store.records import Records
 from app.store.sessions import Sessions
-from app.store.tenants import AuthMethod, Tenant, Tenants
-from smart_launch.client_auth import (
-    ClientAuth,
-    ClientSecretBasic,
-    ClientSecretPost,
-    PrivateKeyJwt,
-    PublicClient,
-    Registration,
-)
+from app.store.tenants import Tenant, Tenants
+from smart_launch.client_auth import Registration
 from smart_launch.discovery import SmartConfiguration, discover
 from smart_launch.server_keys import ServerKeys
 from valuesets import Terms
@@ -109,17 +103,7 @@ class Service:
 
     def registration_of(self, tenant: Tenant) -> Registration:
         """Client id and proof for this tenant's token endpoint.  Raises LT-608 without a signing key."""
-        secret = tenant.client_secret
-        auth: ClientAuth
-        if tenant.auth_method is AuthMethod.PRIVATE_KEY_JWT:
-            auth = PrivateKeyJwt(self.signing_keys(tenant.id).active())
-        elif tenant.auth_method is AuthMethod.CLIENT_SECRET_BASIC and secret:
-            auth = ClientSecretBasic(secret)
-        elif tenant.auth_method is AuthMethod.CLIENT_SECRET_POST and secret:
-            auth = ClientSecretPost(secret)
-        else:
-            auth = PublicClient()
-        return Registration(tenant.client_id, auth)
+        return Registration(tenant.client_id, credentials_of(tenant, self.signing_keys(tenant.id)))
 
     def signing_keys(self, tenant_id: str) -> SigningKeys:
         return SigningKeys(self.store, tenant_id, self.settings.environment)

@@ -9,17 +9,11 @@ from typing import Any
 
 from app.ehr.probe import Reply, probe
 from app.ehr.vendors import VendorProfile, vendor_profile
+from app.jobs.credentials import credentials_of
 from app.jobs.tenants import SetUp
 from app.settings import Settings
-from app.store.tenants import AuthMethod, Tenant
-from smart_launch.client_auth import (
-    ClientAuth,
-    ClientSecretBasic,
-    ClientSecretPost,
-    PrivateKeyJwt,
-    PublicClient,
-    Registration,
-)
+from app.store.tenants import Tenant
+from smart_launch.client_auth import Registration
 from smart_launch.discovery import SmartConfiguration
 from smart_launch.endpoints import EndpointPolicy
 
@@ -62,15 +56,7 @@ class Subject:
 
     def registration(self, client_id: str) -> Registration:
         """A client id with the proof the tenant has.  Raises LT-608 without a signing key."""
-        tenant, secret = self.tenant, self.tenant.client_secret
-        auth: ClientAuth = PublicClient()
-        if tenant.auth_method is AuthMethod.PRIVATE_KEY_JWT:
-            auth = PrivateKeyJwt(self.set_up.keys(tenant.id).active())
-        elif tenant.auth_method is AuthMethod.CLIENT_SECRET_BASIC and secret:
-            auth = ClientSecretBasic(secret)
-        elif tenant.auth_method is AuthMethod.CLIENT_SECRET_POST and secret:
-            auth = ClientSecretPost(secret)
-        return Registration(client_id, auth)
+        return Registration(client_id, credentials_of(self.tenant, self.set_up.keys(self.tenant.id)))
 
     async def ask(self, url: str, **more: Any) -> Reply:
         """One request to the tenant's EHR, with the headers its vendor wants."""
