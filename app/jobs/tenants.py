@@ -143,6 +143,7 @@ def describe_tenant(set_up: SetUp, tenant: Tenant) -> dict[str, object]:
         "allowed_hosts": list(tenant.allowed_hosts),
         "frame_ancestors": list(tenant.frame_ancestors),
         "roles": {role: list(members) for role, members in tenant.roles.items()},
+        "options": dict(tenant.options),
         "launch_url": f"{set_up.settings.base_url}/launch",
         "redirect_uri": f"{set_up.settings.base_url}/callback",
         "jwks_url": set_up.jwks_url(tenant.id) if tenant.auth_method is AuthMethod.PRIVATE_KEY_JWT else None,

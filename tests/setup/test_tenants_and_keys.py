@@ -26,6 +26,7 @@ def test_an_added_tenant_is_listed_and_shown(ltot: Ltot) -> None:
     assert shown["roles"] == {"population": ["Practitioner/1", "Practitioner/2"]}
     assert shown["allowed_hosts"] == ["auth.example.org"]
     assert shown["scope_style"] == "v1"
+    assert shown["options"] == {"write_back": False}
     assert shown["redirect_uri"] == "https://ltot.example.org/callback"
     assert shown["launch_url"] == "https://ltot.example.org/launch"
     assert shown["jwks_url"] == "https://ltot.example.org/jwks/north"
@@ -38,6 +39,8 @@ def test_an_existing_tenant_is_changed_only_on_purpose(ltot: Ltot) -> None:
     assert "--replace" in again.err
     assert ltot(*ADD, "--policy", "default", "--vendor", "oracle", "--replace").exit_code == 0
     assert "north  oracle" in ltot("tenant", "list").out
+    assert ltot(*ADD, "--write-back", "--replace").exit_code == 0
+    assert json.loads(ltot("tenant", "show", "north").out)["options"] == {"write_back": True}
 
 
 @pytest.mark.parametrize(
