@@ -1,5 +1,6 @@
 """`ltot doctor`: every misconfiguration is named by the check it belongs to, together with its fix."""
 
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
@@ -318,7 +319,7 @@ async def test_no_finding_shows_a_secret_or_a_token(clinic: Clinic, wrong: str) 
     findings = (await clinic.findings()).values()
     text = "\n".join(as_lines(findings))
     assert "canary" not in text
-    assert "eyJ" not in text
+    assert not re.search(r"eyJ[\w-]+\.", text), "a token; an id of a key may begin like one"
     for finding in findings:
         assert not finding.code or finding.code in CATALOGUE
         assert not finding.failed or finding.next_step
