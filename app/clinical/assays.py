@@ -116,12 +116,17 @@ _NO_RESULT = NOT_MEASURED | {"type:panel"}
 
 
 @lru_cache(maxsize=1024)
+def group_of(elements: frozenset[str]) -> str:
+    """What the value set calls the group of an analyte; empty for what is in none."""
+    return next((e.partition(":")[2] for e in sorted(elements) if e.startswith("udt_result:")), "")
+
+
+@lru_cache(maxsize=1024)
 def assay_grouped(elements: frozenset[str]) -> Assay | None:
     """The assay of the value set's group of analytes; None for what is no result, or in no group known here."""
     if not _NO_RESULT.isdisjoint(elements):
         return None
-    group = next((e.partition(":")[2] for e in sorted(elements) if e.startswith("udt_result:")), "")
-    return _BY_GROUP.get(group)
+    return _BY_GROUP.get(group_of(elements))
 
 
 @lru_cache(maxsize=1024)

@@ -31,8 +31,9 @@ def treats_opioid_use_disorder(supply: Supply) -> bool:
 
 def for_opioid_use_disorder(supply: Supply) -> bool:
     """Treatment of opioid use disorder alone: what the order says is for pain as well counts as for pain."""
-    both = supply.for_pain and supply.drug.category != "oud_treatment"
-    return treats_opioid_use_disorder(supply) and not both
+    if not treats_opioid_use_disorder(supply):
+        return False
+    return not supply.for_pain or supply.drug.category == "oud_treatment"
 
 
 def counts_for_therapy(supply: Supply) -> bool:

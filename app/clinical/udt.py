@@ -16,7 +16,7 @@ from operator import attrgetter
 from msgspec import Struct
 from msgspec.structs import replace
 
-from app.clinical.assays import NOT_MEASURED, Assay, assay_grouped, assay_named
+from app.clinical.assays import NOT_MEASURED, Assay, assay_grouped, assay_named, group_of
 from app.clinical.overlaps import whole_stock
 from app.clinical.policy import Policy
 from app.clinical.timeline import Timeline
@@ -120,7 +120,8 @@ def analytes(facts: Facts, policy: Policy, as_of: date, stock: Timeline | None =
     found: list[Analyte] = []
     for result, when, by_group in results:
         name, by_name = words[result.display]
-        found.append(_judged(result, when, name or _group(result), by_name or by_group, drugs))
+        name = name or group_of(result.elements).replace("_", " ") or "analyte"
+        found.append(_judged(result, when, name, by_name or by_group, drugs))
     return tuple(sorted(_seen_elsewhere(found), key=attrgetter("when", "name", "ref")))
 
 
@@ -215,12 +216,6 @@ def _short(display: str) -> str:
     name = _METHOD.split(display, maxsplit=1)[0].strip()
     mixed = name != name.capitalize() and name.upper() != name
     return name.lower() if mixed else name
-
-
-def _group(result: Result) -> str:
-    """What the value set calls an analyte that came without a name."""
-    named = (e.partition(":")[2] for e in sorted(result.elements) if e.startswith("udt_result:"))
-    return next(named, "analyte").replace("_", " ")
 
 
 def _number(result: Result) -> str:
