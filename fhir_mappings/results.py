@@ -170,7 +170,7 @@ def report_of(resource: r.DiagnosticReport, ref: str, terms: Terms, zone: tzinfo
     elements = elements_of([resource.code], terms)
     if not elements:
         return []
-    valid = resource.status in VALID
+    valid = resource.status in VALID or resource.status == "appended"
     return [
         Result(
             ref, elements, _when(resource, zone), valid, resource.status, text=resource.conclusion,

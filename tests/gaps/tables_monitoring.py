@@ -388,6 +388,18 @@ TABLES: dict[str, list[Row]] = {
             OVERDUE,
             "review not recorded",
         ),
+        row(
+            "in words nothing reads, and only another drug tested since",
+            case(urine("cocaine", "2025-05-01", "see comment"), urine("methadone", "2025-06-01", "NEG")),
+            UNKNOWN,
+            "cocaine needs reading",
+            colour="yellow",
+        ),
+        row(
+            "in words nothing reads, tested again since",
+            case(urine("cocaine", "2025-05-01", "see comment"), urine("cocaine", "2025-06-01", "NEG")),
+            MET,
+        ),
         row("told as a whole, in words", case(PANEL), UNKNOWN, "POSITIVE for cocaine", colour="yellow"),
         row("told as a whole, reviewed", case(PANEL, records=(record("review", "2025-06-05", "G04"),)), MET),
         row(

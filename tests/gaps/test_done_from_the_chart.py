@@ -207,3 +207,9 @@ def test_an_encounter_without_the_person_is_no_visit(kind: str, status: str) -> 
 def test_naloxone_ordered_and_on_hold_is_not_at_hand() -> None:
     held = naloxone("MedicationRequest", "on-hold", authoredOn="2026-02-01", intent="order")
     assert rule_status("G13", held) == "overdue"
+
+
+def test_a_report_with_an_addition_is_a_result() -> None:
+    link = {"subject": {"reference": f"Patient/{PATIENT}"}, "effectiveDateTime": "2026-02-01"}
+    report = {"resourceType": "DiagnosticReport", "id": "r", "status": "appended"}
+    assert rule_status("G03", report | link | {"code": concept(LOINC, "65750-2")}) == "met"

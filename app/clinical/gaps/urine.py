@@ -110,9 +110,16 @@ def _results(case: Case) -> Finding:
     unread = _unread(case, max(start, latest + _CONFIRMED_WITHIN) if latest else start, reviewed)
     if unread is not None:
         return unread
-    look = [one for one in found if one.when == latest and one.outcome in TO_LOOK_AT]
-    if look and not (reviewed and reviewed.on >= max(one.known for one in look)):
-        return _needs_look(look)
+    look = [
+        one
+        for one in found
+        if one.outcome in TO_LOOK_AT
+        and (one.when == latest or _never_read(one, found))
+        and not (reviewed and reviewed.on >= one.known)
+    ]
+    if look:
+        last = max(one.when for one in look)
+        return _needs_look([one for one in look if one.when == last])
     if found and latest:
         text = f"Results of {day(latest)} as expected"
         return met(text, *_evidence([one for one in found if one.when == latest]), last=latest)
@@ -157,6 +164,13 @@ def _settled(one: Analyte, found: list[Analyte]) -> bool:
         and other.outcome in {Outcome.EXPECTED_POSITIVE, Outcome.EXPECTED_NEGATIVE}
         and _substance(other) == _substance(one)
         for other in found
+    )
+
+
+def _never_read(one: Analyte, found: list[Analyte]) -> bool:
+    """A result in words that nothing reads, of a substance that was not tested again since."""
+    return one.outcome is Outcome.NEEDS_READING and not any(
+        other.when > one.when and _substance(other) == _substance(one) for other in found
     )
 
 
