@@ -13,10 +13,10 @@ from msgspec import Struct
 from app.clinical.episodes import Span, merged, shared
 from app.clinical.evaluation import Evidence
 from app.clinical.policy import Policy
-from app.clinical.supply import Supply, supplies
+from app.clinical.supply import COUNTED_FILLS, Supply, supplies
 from app.clinical.timeline import Timeline, lay_out
 from app.clinical.words import counted, joined
-from fhir_mappings.facts import Facts, Order
+from fhir_mappings.facts import Facts, Fill, Order
 
 SEDATIVES = ("benzodiazepine", "z_drug", "barbiturate", "carisoprodol", "meprobamate", "oxybate")
 LESS_SEDATING = ("gabapentinoid", "muscle_relaxant", "orexin_antagonist_hypnotic", "other_hypnotic")
@@ -25,7 +25,7 @@ _OPIOID = "opioid"
 _NOT_TAKEN_AT_HOME = frozenset({"injectable", "antidiarrhoeal"})
 _IN_USE = frozenset({"active", "unknown", "on-hold", ""})
 _USUAL_DAYS = 30
-_Prescribed = TypeVar("_Prescribed", Supply, Order)
+_Prescribed = TypeVar("_Prescribed", Supply, Order, Fill)
 
 
 class Overlap(Struct, frozen=True):
@@ -77,7 +77,7 @@ class _Use(Struct, frozen=True):
     spans: tuple[Span, ...] = ()
     known: tuple[Supply, ...] = ()
     open: tuple[Supply, ...] = ()
-    stale: tuple[Supply, ...] = ()
+    stale: tuple[Supply | Fill, ...] = ()
     reported: tuple[Order, ...] = ()
 
     @property
@@ -107,18 +107,23 @@ def _uses(facts: Facts, policy: Policy, stock: Timeline, window: Span) -> dict[s
     oldest = last - policy.mme.stale_after_days
     undated = [s for s in stock.unknown if _may_last(s, oldest, last)]
     reported = [o for o in facts.orders if o.reported and o.status in _IN_USE]
+    without_date = [
+        f for f in facts.fills if f.when is None and f.order is None and f.status in COUNTED_FILLS
+    ]
     known_by, undated_by, reported_by = _by_group(lasting), _by_group(undated), _by_group(reported)
+    without_date_by = _by_group(without_date)
     return {
         group: _Use(
             spans=tuple(shared(merged([(s.first, s.last) for s in known_by.get(group, ())]), [window])),
             known=tuple(known_by.get(group, ())),
             open=tuple([s for s in undated_by.get(group, ()) if s.start > oldest and s.status in _IN_USE]),
-            stale=tuple(
-                [s for s in undated_by.get(group, ()) if s.start <= oldest or s.status not in _IN_USE]
+            stale=(
+                *[s for s in undated_by.get(group, ()) if s.start <= oldest or s.status not in _IN_USE],
+                *without_date_by.get(group, ()),
             ),
             reported=tuple(reported_by.get(group, ())),
         )
-        for group in known_by | undated_by | reported_by
+        for group in known_by | undated_by | reported_by | without_date_by
     }
 
 

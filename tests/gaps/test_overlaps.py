@@ -106,3 +106,9 @@ def test_a_home_medication_put_on_hold_or_of_unknown_status_may_be_taken() -> No
     for status in ("active", "unknown", "on-hold"):
         told = order(LORAZEPAM, "2025-01-01", None, reported=True, status=status)
         assert found(chart(OPIOID, told))["benzodiazepine"].now
+
+
+def test_a_fill_without_a_date_leaves_it_open() -> None:
+    one = found(chart(OPIOID, replace(fill(LORAZEPAM, "2025-06-05"), when=None)))["benzodiazepine"]
+    assert one.doubtful
+    assert not one.now
