@@ -26,7 +26,7 @@ EVERY = "*"
 MANIFESTS = ("export.json", "manifest.json")
 LOG = "log.ndjson"
 _RUN, _QUARANTINE = "run.json", "quarantine.ndjson"
-_NDJSON_ONLY = "only NDJSON is read here"
+_NDJSON_ONLY, _NOT_NAMED = "only NDJSON is read here", "its name does not end as those of NDJSON do"
 _NDJSON = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 _DELETED = re.compile(r"([A-Z][A-Za-z]+/[^/?#]+)(?:/_history/[^/]*)?$")
 _LEVEL = re.compile(r"(?:Group/[^/]*/|Patient/)?\$export")
@@ -220,10 +220,14 @@ def inputs_in(path: Path) -> Inputs:
     under = tuple(found.exports) or ("/",)
     below = {name: one for name, one in found.bundles.items() if name.startswith(under)}
     found.bundles = {name: one for name, one in found.bundles.items() if name not in below}
-    found.unread = {name: why for name, one in sorted(several.items()) if (why := why_unread(one))}
+    listed = {export.name + name for export in found.exports.values() for name, _ in export.listed}
+    plain = {name: one for name, one in names.items() if not is_ndjson(name) and name not in listed}
+    others = {name: one for name, one in plain.items() if one.suffix.lower() != ".json"}
     # In folders below an export's own lie attachments.
-    beside = {name: one for name, one in below.items() if name.removesuffix(one.name) in found.exports}
-    found.unread |= {name: _NDJSON_ONLY for name, one in beside.items() if is_fhir(one)}
+    for name, one in (others | below).items():
+        if (name.removesuffix(one.name) in found.exports or not name.startswith(under)) and is_fhir(one):
+            found.unread[name] = _NOT_NAMED if name in others else _NDJSON_ONLY
+    found.unread |= {name: why for name, one in several.items() if (why := why_unread(one))}
     for export in tuple(found.exports.values()):
         _settle(export, found)
     return found

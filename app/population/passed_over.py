@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +48,12 @@ def why_unread(path: Path) -> str:
 
 
 def is_fhir(path: Path) -> bool:
-    """Whether JSON begins as a resource that may be a patient's, or holds some."""
-    with path.open("rb") as file:
-        kind = _RESOURCE.search(file.read(_BEGINNING))
+    """Whether a file, packed with gzip or not, begins with a resource that may be a patient's, or holds some."""
+    if path.parent.name.startswith(".work-"):
+        return False  # of a run that was killed
+    try:
+        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            kind = _RESOURCE.search(file.read(_BEGINNING))
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return False
     return kind is not None and kind[1] not in _NO_DATA

@@ -1,5 +1,6 @@
 """What may hold data and is not read is named, and the run is not complete; notes and logs are passed over."""
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -11,6 +12,8 @@ from tests.population.conftest import LISINOPRIL, condition, evaluate, manifest,
 BUNDLE = json.dumps(
     {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": order("m1", "p1")}]}
 )
+
+LINE = json.dumps(order("m1", "p1")) + "\n"
 
 
 def _orders(folder: Path) -> Path:
@@ -25,6 +28,9 @@ def _orders(folder: Path) -> Path:
         ("more.ndjson.bz2", "x", "all kinds: more.ndjson.bz2 was not read: it is packed"),
         ("Condition.ndjson.gz", "", "Condition: Condition.ndjson.gz was not read: it is no whole gzip file"),
         ("chart.json", BUNDLE, "all kinds: chart.json was not read: only NDJSON"),
+        ("MedicationRequest.2", LINE, "MedicationRequest: MedicationRequest.2 was not read: its name"),
+        ("2f6b", LINE, "all kinds: 2f6b was not read: its name"),
+        ("Condition.ndjson.part", LINE, "Condition: Condition.ndjson.part was not read: its name"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("with_manifest", [False, True])
@@ -41,6 +47,14 @@ def test_data_that_is_not_read_is_named(
     assert record.reasons[0].startswith(reason)
 
 
+def test_a_file_the_manifest_lists_under_another_name_lacks_in_its_own_kind_alone(tmp_path: Path) -> None:
+    folder = _orders(tmp_path / "in")
+    listed = [{"type": "Condition", "url": "https://ehr.example.org/bulk/7"}]
+    manifest(folder, "2026-06-20T00:00:00Z", output=listed)
+    (folder / "7").write_text(json.dumps(condition("c1", "p2")))
+    assert evaluate(folder, tmp_path / "out").record.reasons == ["Condition: 1 of its files are missing"]
+
+
 def test_attachments_below_an_export_are_passed_over(tmp_path: Path) -> None:
     folder = _orders(tmp_path / "in")
     (folder / "files").mkdir()
@@ -48,6 +62,17 @@ def test_attachments_below_an_export_are_passed_over(tmp_path: Path) -> None:
     assert evaluate(folder, tmp_path / "out").record.status == "incomplete"
     manifest(folder, "2026-06-20T00:00:00Z")
     assert evaluate(folder, tmp_path / "out").record.status == "complete"
+
+
+def test_gzip_files_without_the_usual_name_are_named_where_they_hold_data(tmp_path: Path) -> None:
+    folder = _orders(tmp_path / "in")
+    (folder / "log.gz").write_bytes(gzip.compress(b"GET /fhir 200"))
+    (folder / "torn.gz").write_bytes(gzip.compress(b"GET /fhir 200")[:9])
+    assert evaluate(folder, tmp_path / "out").record.status == "complete"
+    (folder / "orders.gz").write_bytes(gzip.compress(LINE.encode()))
+    assert evaluate(folder, tmp_path / "out").record.reasons == [
+        "all kinds: orders.gz was not read: its name does not end as those of NDJSON do"
+    ]
 
 
 @pytest.mark.parametrize("target", ["nowhere", "."])
