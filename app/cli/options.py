@@ -47,7 +47,10 @@ PolicyFile = Annotated[
         "--policy", metavar="FILE", help="a clinic policy: a file, or a name that comes with the product"
     ),
 ]
-SiteCodes = Annotated[Path | None, typer.Option("--site-codes", help="a file with the site's own codes")]
+SiteCodes = Annotated[
+    Path | None,
+    typer.Option("--site-codes", envvar="LTOT_SITE_CODES", help="a file with the site's own codes"),
+]
 SnomedCodes = Annotated[
     Snomed,
     typer.Option(

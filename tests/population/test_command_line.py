@@ -158,3 +158,15 @@ def test_snomed_codes_are_left_out_where_the_operator_says_so(
     assert run.returncode == 0, run.stderr
     evaluations = pq.read_table(tmp_path / "out/evaluations.parquet")
     assert json.loads(evaluations["evaluation"][0].as_py()) == without
+
+
+def test_site_codes_of_the_panel_count_for_files_as_well(tmp_path: Path) -> None:
+    codes = tmp_path / "codes.toml"
+    codes.write_text('[[condition]]\nsystem = "urn:oid:1.2.3"\ncode = "PAL"\ngroups = ["palliative_care"]\n')
+    problem = {"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p1"},
+               "code": {"coding": [{"system": "urn:oid:1.2.3", "code": "PAL"}]}}  # fmt: skip
+    write(tmp_path / "in/all.ndjson", [person("p1"), order("m1", "p1"), problem])
+    read = ("evaluate", tmp_path / "in", "--as-of", "2026-06-30")
+    assert json.loads(_ltot(*read).stdout)["exclusions"] == []
+    (found,) = json.loads(_ltot(*read, LTOT_SITE_CODES=str(codes)).stdout)["exclusions"]
+    assert found["kind"] == "palliative"
