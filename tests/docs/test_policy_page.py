@@ -24,7 +24,7 @@ def test_the_example_codes_are_read(tmp_path: Path) -> None:
     drug = terms.drug("4711", "urn:oid:2.16.840.1.113883.3.9999.2")
     assert drug is not None
     assert "opioid" in drug.classes
-    assert terms.is_agreement_title("Pain treatment contract, signed")
+    assert terms.is_agreement_title("Opioid treatment agreement, North Clinic, signed")
     assert "udt" in terms.observation_elements("urn:oid:2.16.840.1.113883.3.9999.1", "UDT-OXY")
 
 
