@@ -126,7 +126,6 @@ class Ltot(Struct, frozen=True):
     state: str
     since: date | None
     covered_days_90: int
-    window: tuple[date, date] | None
     definitions: Mapping[str, bool | None] = field(default_factory=dict[str, bool | None])
     evidence: tuple[Evidence, ...] = ()
     uncovered_days: int | None = None

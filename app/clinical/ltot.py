@@ -66,7 +66,6 @@ def ltot(
         state=where.state,
         since=date.fromordinal(episode[0]) if episode else None,
         covered_days_90=found.covered(as_of.toordinal() - 89, as_of.toordinal()),
-        window=(date.fromordinal(first), as_of),
         definitions=answers,
         evidence=(
             *_supply_evidence(found, covering, unknown, policy, first),

@@ -224,7 +224,6 @@ def therapy(status: str = "yes", **more: object) -> Ltot:
     given: dict[str, object] = {
         "status": LtotStatus(status), "definition": "D0", "state": "candidate" if status == "yes" else "none",
         "since": date(2024, 1, 1) if status == "yes" else None, "covered_days_90": 90 if status == "yes" else 0,
-        "window": None,
     }  # fmt: skip
     return Ltot(**(given | more))  # type: ignore[arg-type]
 

@@ -147,7 +147,6 @@ LTOT = Ltot(
     state="confirmed",
     since=date(2025, 8, 29),
     covered_days_90=84,
-    window=(AS_OF - timedelta(days=89), AS_OF),
     definitions={"D0": True, "D1": True, "D2": None},
     evidence=(
         Evidence(
