@@ -30,6 +30,8 @@ from fhir_mappings.facts import Facts, Fill, Order
 from valuesets import Terms
 
 CHART_DAYS = 730
+AVERAGED_DAYS = 90
+"""What the mean and the highest day are of, as their names say: not the window a policy asks therapy for."""
 _MAY_STILL_LAST = (
     "over at the greatest use its directions allow; taken less often, or begun later, it still lasts"
 )
@@ -78,12 +80,12 @@ def mme(facts: Facts, policy: Policy, terms: Terms, as_of: date, timeline: Timel
     injected = injected_at_home(facts, policy.mme.stale_after_days, as_of)
     apart = (*_apart(use.all), *(_not_counted(order, "injected", _INJECTED) for order in injected))
     current = _current(counted, missing, apart, whole=whole)
-    first = day - policy.ltot.window_days + 1
+    first = day - AVERAGED_DAYS + 1
     doubtful = _doubtful_days(laid, use, policy, day)
     steps = stretches(policy, terms, _lasting(laid, use, day), day - CHART_DAYS + 1, day, today)
     steps = with_doubt(steps, doubtful) if doubtful else steps
     in_doubt = not whole or bool(missing or apart) or any(s.start >= first for s in laid.unknown)
-    recent = window(steps, first, policy.ltot.window_days, in_doubt=in_doubt)
+    recent = window(steps, first, AVERAGED_DAYS, in_doubt=in_doubt)
     return Mme(
         current=current,
         complete=whole and not missing,

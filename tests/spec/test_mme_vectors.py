@@ -6,7 +6,7 @@ so that neither list can drift from the other.
 
 import json
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import Path
 
@@ -262,6 +262,19 @@ def test_own_and_outside_are_shown_apart() -> None:
 def test_order_of_the_sum_is_printed() -> None:
     found = mme(one("oxycodone", "10", sig("1", "4"), quantity="120", days="30"), POLICY, TERMS, DAY)
     assert found.contributions[0].arithmetic == "10 mg × 120 ÷ 30 d = 40 mg/d × 1.5 = 60"
+
+
+def test_the_mean_of_90_days_is_of_90_days_whatever_window_the_policy_asks_therapy_for() -> None:
+    half_a_year = replace(POLICY, ltot=replace(POLICY.ltot, window_days=180, min_covered_days=140))
+    month = timedelta(days=30)
+    facts = chart(
+        *(
+            order(str(n), drug("oxycodone", "10"), DAY - n * month, sig("1", "4"), quantity="120", days="30")
+            for n in range(3)
+        )
+    )
+    day = DAY + timedelta(days=29)
+    assert mme(facts, POLICY, TERMS, day).avg_90 == mme(facts, half_a_year, TERMS, day).avg_90 == 60
 
 
 def test_an_older_order_replaced_without_saying_so_is_flagged() -> None:
