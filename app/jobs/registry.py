@@ -173,6 +173,11 @@ def shown_mme(value: Decimal | None) -> Decimal | str:
     return "not known" if value is None else value.quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
+def shown_completeness(entry: RegistryEntry) -> str:
+    """Whether the MME is all there is: yes, at least, or no where there is no number."""
+    return "yes" if entry.mme_complete else "no" if entry.mme is None else "at least"
+
+
 def run_of(registry: Registry, run_id: str | None) -> RunSummary:
     """The named run, or the newest.  Raises LT-507 when there is none."""
     for run in registry.runs():

@@ -13,7 +13,7 @@ from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from app.clinical.gaps import RULES
-from app.jobs.registry import BANDS, LOWER_MARK, LTOT_WORDS, shown_mme, withheld
+from app.jobs.registry import BANDS, LOWER_MARK, LTOT_WORDS, shown_completeness, shown_mme, withheld
 from app.store.registry import Band, RegistryEntry, RunSummary
 
 _FILLS = {
@@ -55,8 +55,7 @@ _COLUMNS = (
     _Column("since", 10, lambda one: one.ltot_since),
     _Column("MME a day", 9, lambda one: shown_mme(one.mme), lambda one: _mme_status(one.mme)),
     _Column(
-        "MME is complete", 9, lambda one: "yes" if one.mme_complete else "at least",
-        lambda one: "" if one.mme_complete else "unknown",
+        "MME is complete", 9, shown_completeness, lambda one: "" if one.mme_complete else "unknown",
     ),
     _Column(
         "risk", 10, lambda one: "cannot tell" if one.risk_tier == "unknown" else one.risk_tier,

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from app.errors import LtotError
-from app.jobs.registry import LTOT_WORDS, shown_mme
+from app.jobs.registry import LTOT_WORDS, shown_completeness, shown_mme
 from app.jobs.registry_book import write_book
 from app.store.registry import RegistryEntry, RunSummary
 
@@ -65,7 +65,7 @@ def _cells(entry: RegistryEntry) -> list[Cell]:
         entry.ltot_since,
         entry.covered_days_90,
         shown_mme(entry.mme),
-        "yes" if entry.mme_complete else "at least",
+        shown_completeness(entry),
         shown_mme(entry.mme_avg_90),
         ", ".join(entry.exclusions),
         entry.risk_tier,

@@ -279,7 +279,7 @@ def test_csv_holds_no_formula(registry: Registry, tmp_path: Path) -> None:
     assert rows["patient-b"]["prescriber"] == f"'{HOSTILE}"
     assert rows["patient-a"]["MME a day"] == "30.0"
     assert rows["patient-c"]["MME a day"] == "not known"
-    assert rows["patient-c"]["MME is complete"] == "at least"
+    assert rows["patient-c"]["MME is complete"] == "no"
     assert rows["patient-b"]["G13"] == "overdue"
 
 
