@@ -210,6 +210,5 @@ def _missing(facts: Facts, mme: Mme, as_of: date, *, scored: bool) -> list[str]:
         found.append("PDMP check")
     if not any(is_result(r) and r.when and r.when <= as_of for r in results.get("udt", ())):
         found.append("urine drug test")
-    if not facts.source("Condition").complete:
-        found.append("problems")
-    return found
+    unread = {"Condition": "problems", "Observation": "results"}
+    return found + [words for kind, words in unread.items() if not facts.source(kind).complete]

@@ -168,6 +168,7 @@ def test_low_needs_everything_known() -> None:
         (lambda: tier(*KNOWN[:2]), "urine drug test"),
         (lambda: tier(*KNOWN, mme=dose(40, complete=False)), "MME"),
         (lambda: tier(*KNOWN, failed="Condition"), "problems"),
+        (lambda: tier(*KNOWN, failed="Observation"), "results"),
     ],
 )
 def test_what_is_not_known_is_never_low(found, missing: str) -> None:
