@@ -7,9 +7,11 @@ from datetime import tzinfo
 from fhir_mappings import resources as r
 from fhir_mappings.dates import local_date
 from fhir_mappings.facts import Problem
+from fhir_mappings.problem_words import groups_named
 from fhir_mappings.references import ref_to
 from fhir_mappings.results import text_of
 from valuesets import Terms
+from valuesets.systems import ICD10, canonical
 
 _ACTIVE = frozenset({"active", "recurrence", "relapse"})
 _ENDED = frozenset({"inactive", "remission", "resolved"})
@@ -19,7 +21,8 @@ _UNCONFIRMED = frozenset({"refuted", "entered-in-error", "differential", "provis
 def problem_of(resource: r.Condition, ref: str, terms: Terms, zone: tzinfo) -> Problem | None:
     """One condition; None when it was entered in error.
 
-    active None: the EHR does not say (Epic's visit diagnoses have no status).
+    active None: the EHR does not say (Epic's visit diagnoses have no status).  Without a code of ICD-10-CM, which is
+    known in full, and in no group by another code, it is read by its words.
     """
     verification = _codes(resource.verificationStatus)
     if "entered-in-error" in verification:
@@ -27,6 +30,8 @@ def problem_of(resource: r.Condition, ref: str, terms: Terms, zone: tzinfo) -> P
     clinical = _codes(resource.clinicalStatus)
     code = resource.code or r.Concept()
     groups = {g for coding in code.coding for g in terms.condition_groups(coding.system, coding.code)}
+    if not groups and not any(canonical(coding.system) == ICD10 for coding in code.coding):
+        groups = groups_named(text_of(code))
     onset = resource.onsetPeriod or r.Period(start=resource.onsetDateTime)
     abated = resource.abatementPeriod or r.Period(start=resource.abatementDateTime)
     abated_on = local_date(abated.start, zone)

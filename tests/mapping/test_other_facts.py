@@ -263,3 +263,40 @@ def test_a_check_that_did_not_happen_is_none(words: str) -> None:
 def test_a_paper_about_an_agreement_is_none(title: str) -> None:
     paper = of_patient("DocumentReference", status="current", type={"text": title}, date="2026-02-01")
     assert not facts(paper).documents
+
+
+@pytest.mark.parametrize(
+    ("words", "groups"),
+    [
+        ("Opioid use disorder, severe", {"opioid_use_disorder"}),
+        ("Opioid type dependence, continuous", {"opioid_use_disorder"}),
+        ("OUD", {"opioid_use_disorder"}),
+        ("Opioid use disorder in remission", {"opioid_use_disorder", "opioid_use_disorder:remission"}),
+        ("History of alcohol abuse", {"alcohol_use_disorder", "alcohol_use_disorder:remission"}),
+        ("Polysubstance abuse", {"other_substance_use_disorder"}),
+        ("Accidental fentanyl overdose", {"opioid_overdose"}),
+        ("Obstructive sleep apnea", {"sleep_apnea"}),
+        ("COPD with emphysema", {"respiratory_disease"}),
+        ("CKD stage 3", {"renal_impairment"}),
+        ("Pregnancy, second trimester", {"pregnancy"}),
+        ("At risk for suicide", {"suicide_risk"}),
+        ("PTSD", {"ptsd"}),
+        ("Family history of opioid use disorder", set()),
+        ("Rule out sleep apnoea", set()),
+        ("At risk of opioid overdose", set()),
+        ("History of pregnancy", set()),
+        ("Negative pregnancy test", set()),
+        ("Long-term (current) use of opiate analgesic", {"ltot_designation:explicit"}),
+        ("Chronic opioid therapy", {"ltot_designation:explicit"}),
+        ("Chronic opioid use disorder", {"opioid_use_disorder"}),
+        ("Breast cancer", set()),
+    ],
+)
+def test_a_problem_without_a_code_is_read_by_its_words(words: str, groups: set[str]) -> None:
+    (found,) = facts(condition(code={"text": words})).problems
+    assert found.groups == groups
+
+
+def test_words_beside_a_code_that_is_known_in_full_are_not_read() -> None:
+    (found,) = facts(condition(code=concept(ICD10, "Z99.89", "Sleep apnea machine"))).problems
+    assert found.groups == frozenset()
