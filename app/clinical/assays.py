@@ -16,11 +16,13 @@ class Assay:
 
     explains: ingredients or drug classes that make a positive expected (parent drugs and metabolites).
     detects: those a definitive test would find; screen_misses: those its immunoassay may not find.
+    mixed: the value set groups substances of many kinds, so a positive tells nothing without being read.
     """
 
     explains: frozenset[str]
     detects: frozenset[str]
     screen_misses: frozenset[str] = frozenset()
+    mixed: bool = False
 
 
 def _assay(explains: str, detects: str = "", misses: str = "") -> Assay:
@@ -55,6 +57,7 @@ _BY_NAME = tuple(
         (r"oxycodone", _assay("oxycodone", "oxycodone", "oxycodone")),
         (r"morphine", _assay("morphine codeine opium", "morphine")),
         (r"tapentadol", _assay("tapentadol", "tapentadol", "tapentadol")),
+        (r"levorphanol", _assay("levorphanol", "levorphanol", "levorphanol")),
         (r"alfentanil", _assay("alfentanil")),
         (r"sufentanil", _assay("sufentanil")),
         # Made for no pharmacy: another molecule than the fentanyl that is prescribed.
@@ -108,6 +111,8 @@ _BY_GROUP = {
     "amphetamine": _assay(f"{_AMPHETAMINES} anorectic_controlled"),
     "cocaine": _NEVER_PRESCRIBED,
     "kratom": _NEVER_PRESCRIBED,
+    "ketamine": Assay(frozenset(), frozenset(), mixed=True),
+    "other_opioid": Assay(frozenset(), frozenset(), mixed=True),
     "phencyclidine": _NEVER_PRESCRIBED,
     "xylazine": _NEVER_PRESCRIBED,
 }

@@ -233,6 +233,8 @@ def _outcome(
     detected = _detected(result)
     if detected is None:
         return Outcome.NEEDS_READING, ()
+    if detected and assay.mixed:
+        return Outcome.NEEDS_READING, ()
     if detected:
         explained = _names(drugs.before(when), assay.explains)
         return (Outcome.EXPECTED_POSITIVE if explained else Outcome.UNEXPECTED_POSITIVE), explained

@@ -231,6 +231,20 @@ def test_each_analyte_is_explained_by_what_it_is_made_of(
     assert as_expected is expected
 
 
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [("Positive", Outcome.NEEDS_READING), ("Not detected", Outcome.EXPECTED_NEGATIVE)],
+)
+@pytest.mark.parametrize(
+    ("group", "name"), [("other_opioid", "Brorphine [Presence] in Urine"), ("ketamine", "Ketamine")]
+)
+def test_a_substance_of_a_mixed_group_asks_for_a_look(
+    group: str, name: str, result: str, expected: Outcome
+) -> None:
+    one = urine(group, "2025-06-01", result, name=name, method="confirm")
+    assert outcome(one, order(OXYCODONE, "2025-05-20")) is expected
+
+
 def test_other_benzodiazepines_need_not_be_found_beside_the_one_in_supply() -> None:
     one = urine("benzodiazepine", "2025-06-01", "Not detected", method="confirm", name="Temazepam")
     assert outcome(one, order(CLONAZEPAM, "2025-05-20")) is Outcome.EXPECTED_NEGATIVE
