@@ -76,7 +76,9 @@ def panel_view(
         gaps=gaps,
         overlaps=tuple(_overlap(found) for found in evaluation.overlaps),
         risk=_risk(evaluation.risk, tier_link(evaluation, recording)),
-        charts=step_charts(evaluation.mme.timeline, evaluation.as_of, marks),
+        charts=step_charts(
+            evaluation.mme.timeline, evaluation.as_of, marks, complete=evaluation.mme.complete
+        ),
         elements=element_rows(evaluation.elements),
         sources=sources(evaluation.sources, evaluation.issues, now),
         recorded=recorded_rows(recording, now),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -20,20 +20,34 @@ _SHORTEST_SCALE = Fraction(100)
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A span of days, both included, with one MME; None where it cannot be told."""
+    """A span of days, both included, with one MME; None where it cannot be told.  least: it may be more."""
 
     start: date
     end: date
     mme: Fraction | None
+    least: bool = False
+
+    @property
+    def words(self) -> str:
+        if self.mme is None:
+            return "cannot tell"
+        return f"at least {amount(self.mme)}" if self.least else amount(self.mme)
 
 
-def step_charts(timeline: Timeline, as_of: date, marks: tuple[int, ...]) -> tuple[Chart, ...]:
-    """The last 12 months, and the last 24 where they hold more.  A point holds until the next one."""
+def step_charts(
+    timeline: Timeline, as_of: date, marks: tuple[int, ...], *, complete: bool = True
+) -> tuple[Chart, ...]:
+    """The last 12 months, and the last 24 where they hold more.  A point holds until the next one.
+
+    complete: whether the MME of the last day is all there is.
+    """
     steps = _steps(timeline, as_of)
+    if steps and not complete:
+        steps[-1] = replace(steps[-1], least=True)
     charts = []
     for months, days in _SPANS:
         first = as_of - timedelta(days=days - 1)
-        shown = [_Step(max(step.start, first), step.end, step.mme) for step in steps if step.end >= first]
+        shown = [replace(step, start=max(step.start, first)) for step in steps if step.end >= first]
         older = any(step.start < first and step.mme != 0 for step in steps)
         if shown and any(step.mme != 0 for step in shown):
             charts.append(_chart(months, first, as_of, shown, marks))
@@ -118,10 +132,10 @@ def _ticks(first: date, as_of: date, months: int) -> list[tuple[date, str]]:
 
 
 def _description(months: int, steps: list[_Step], peak: Fraction, has_unknown: bool) -> str:
-    now = "cannot be told" if steps[-1].mme is None else f"is {amount(steps[-1].mme)}"
+    now = "cannot be told" if steps[-1].mme is None else f"is {steps[-1].words}"
     gaps = " Some days cannot be told; they are hatched." if has_unknown else ""
     return f"MME/day over {months} months: highest {amount(peak)}, on the last day it {now}.{gaps}"
 
 
 def _period(step: _Step) -> Period:
-    return Period(day(step.start), day(step.end), "cannot tell" if step.mme is None else amount(step.mme))
+    return Period(day(step.start), day(step.end), step.words)

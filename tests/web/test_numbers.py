@@ -123,6 +123,13 @@ class TestChart:
         assert chart.line.count("M") == 2
         assert "Some days cannot be told" in chart.description
 
+    def test_the_history_ends_with_at_least_where_the_headline_says_so(self) -> None:
+        timeline = samples.COMPLETE.mme.timeline
+        chart = step_charts(timeline, samples.AS_OF, (50, 90), complete=False)[0]
+        assert chart.periods[0].mme.startswith("at least ")
+        assert "on the last day it is at least " in chart.description
+        assert not any(period.mme.startswith("at least") for period in chart.periods[1:])
+
     def test_no_chart_is_drawn_without_an_opioid(self) -> None:
         assert step_charts(((date(2025, 1, 1), Fraction(0)),), samples.AS_OF, (50, 90)) == ()
         assert step_charts((), samples.AS_OF, (50, 90)) == ()
