@@ -63,7 +63,7 @@ class OpenedList:
 async def open_list(service: Service, tenant: Tenant, launch: Launch, asked: Asked) -> OpenedList:
     """One page, the last one where a later one is asked for.
 
-    Raises LtotError: LT-507 for a run that is not there, LT-606 when the access cannot be recorded; then nothing is
+    Raises LtotError: LT-512 for a run that is not there, LT-606 when the access cannot be recorded; then nothing is
     shown.
     """
     return await in_thread(_open_list, service, tenant, launch, asked)
@@ -108,7 +108,7 @@ def _not_counted(made: tuple[KeptEntry, ...], run: RunSummary) -> int:
 async def list_as_csv(
     service: Service, tenant: Tenant, launch: Launch, asked: Asked
 ) -> tuple[RunSummary, bytes]:
-    """Everyone who fits as a CSV file.  Raises as `open_list`; LT-507 where no run is loaded."""
+    """Everyone who fits as a CSV file.  Raises as `open_list`; LT-512 where no run is loaded."""
     return await in_thread(_list_as_csv, service, tenant, launch, asked)
 
 

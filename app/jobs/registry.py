@@ -129,7 +129,7 @@ def list_patients(
     offset: int = 0,
     limit: int | None = None,
 ) -> Listing:
-    """The patients of a run that fit; the access log says first who asked.  Raises LT-507, LT-606."""
+    """The patients of a run that fit; the access log says first who asked.  Raises LT-512, LT-606."""
     registry = Registry(store, tenant_id)
     run = run_of(registry, run_id)
     found = registry.count(run.id, filters)
@@ -179,11 +179,11 @@ def shown_completeness(entry: RegistryEntry) -> str:
 
 
 def run_of(registry: Registry, run_id: str | None) -> RunSummary:
-    """The named run, or the newest.  Raises LT-507 when there is none."""
+    """The named run, or the newest.  Raises LT-512 when there is none."""
     for run in registry.runs():
         if run_id is None or run.id == run_id:
             return run
-    raise LtotError("LT-507", "No such run is loaded." if run_id else "No run is loaded yet.")
+    raise LtotError("LT-512", "" if run_id else "None is loaded yet.")
 
 
 def measures(registry: Registry, run: RunSummary) -> list[tuple[str, str, str]]:

@@ -273,6 +273,13 @@ def _written(registry: Registry, path: Path) -> Path:
     return path
 
 
+def test_a_list_without_a_run_says_so(store: Store) -> None:
+    registry = Registry(store, "north")
+    for asked in (None, "a-run-of-another-tenant"):
+        with pytest.raises(LtotError, match="LT-512: There is no such run in the registry"):
+            run_of(registry, asked)
+
+
 def test_csv_holds_no_formula(registry: Registry, tmp_path: Path) -> None:
     with _written(registry, tmp_path / "list.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = {row["patient"]: row for row in csv.DictReader(file)}
