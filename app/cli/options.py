@@ -44,7 +44,10 @@ AsOf = Annotated[
 PolicyFile = Annotated[
     Path | None,
     typer.Option(
-        "--policy", metavar="FILE", help="a clinic policy: a file, or a name that comes with the product"
+        "--policy",
+        metavar="FILE",
+        envvar="LTOT_POLICY",
+        help="a clinic policy: a file, or a name that comes with the product",
     ),
 ]
 SiteCodes = Annotated[

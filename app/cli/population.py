@@ -23,6 +23,7 @@ population_cli = typer.Typer(help="Whole exports: everyone with an opioid.", no_
 
 @population_cli.command("evaluate")
 def population_evaluate(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="one export, or a folder of exports")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where the tables go")],
     as_of: AsOf,
@@ -32,7 +33,8 @@ def population_evaluate(
     snomed: SnomedCodes = Snomed.ON,
     time_zone: Zone = UTC,
     tenant: Annotated[
-        str | None, typer.Option(metavar="ID", help="count what was recorded in this tenant's visits as well")
+        str | None,
+        typer.Option(metavar="ID", help="by this tenant's policy, with what was recorded in its visits"),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="processes of the embedded engine; all processors by default")
@@ -43,14 +45,16 @@ def population_evaluate(
 
     if engine not in {name.value for name in EngineName}:
         raise typer.BadParameter("write embedded or spark", param_hint="--engine")
-    with _recorded(tenant, as_of) as recorded:
+    source = context.get_parameter_source("policy")
+    given = source is not None and source.name == "COMMANDLINE"
+    with _of_tenant(tenant, as_of) as (recorded, own_policy):
         record = evaluate_population(
             Request(
                 folder,
                 out,
                 as_of,
                 EngineName(engine),
-                policy,
+                policy if given or own_policy is None else own_policy,
                 site_codes,
                 time_zone,
                 workers,
@@ -67,22 +71,26 @@ def population_evaluate(
 
 
 @contextmanager
-def _recorded(tenant: str | None, as_of: date) -> Iterator[Callable[[Sequence[str]], Recorded] | None]:
-    """What gives the entries of the tenant's visits; None without a tenant."""
+def _of_tenant(
+    tenant: str | None, as_of: date
+) -> Iterator[tuple[Callable[[Sequence[str]], Recorded] | None, Path | None]]:
+    """What gives the entries of the tenant's visits, and its policy; None without a tenant."""
     if tenant is None:
-        yield None
+        yield None, None
         return
     from app.jobs.entries import recorded_until
-    from app.jobs.tenants import SetUp
+    from app.jobs.tenants import SetUp, policy_named
 
     with SetUp.opened(os.environ) as set_up:
-        yield recorded_until(
+        policy = Path(policy_named(set_up.tenants.get(tenant), set_up.settings))
+        recorded = recorded_until(
             set_up.store,
             tenant,
             as_of,
             actor=operator(),
             clock=lambda: datetime.now(UNIVERSAL),
         )
+        yield recorded, policy
 
 
 def add_to(cli: typer.Typer) -> None:

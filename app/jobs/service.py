@@ -15,6 +15,7 @@ from app.ehr.http import HttpClient, ehr_http_client
 from app.ehr.vendors import VendorProfile, vendor_profile
 from app.jobs.credentials import credentials_of
 from app.jobs.policies import load_policy, load_site_terms
+from app.jobs.tenants import policy_named
 from app.settings import LOOPBACK_HOSTS, Settings
 from app.store.attempts import Attempts
 from app.store.audit import AuditLog
@@ -94,8 +95,7 @@ class Service:
 
     def policy_of(self, tenant: Tenant) -> Policy:
         """The clinic's policy; raises LT-604 when the named one is not there."""
-        name = self.settings.policy if tenant.policy_id == "default" else tenant.policy_id
-        return load_policy(name)
+        return load_policy(policy_named(tenant, self.settings))
 
     def profile_of(self, tenant: Tenant) -> VendorProfile:
         """How this tenant's EHR wants to be asked."""

@@ -65,6 +65,11 @@ class SetUp:
         return f"{self.settings.base_url}/jwks/{tenant_id}"
 
 
+def policy_named(tenant: Tenant, settings: Settings) -> str:
+    """The name or file of a clinic's policy: its own, else that of the settings."""
+    return settings.policy if tenant.policy_id == "default" else tenant.policy_id
+
+
 def add_tenant(set_up: SetUp, tenant: Tenant, now: datetime, *, may_replace: bool = False) -> None:
     """Save a tenant whose policy can be read.
 

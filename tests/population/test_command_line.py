@@ -75,6 +75,37 @@ def test_from_an_export_to_a_list(tmp_path: Path, environment: dict[str, str]) -
     assert json.loads((tmp_path / "counted/run.json").read_text())["tenant"] == "north"
 
 
+def test_a_run_for_a_tenant_goes_by_its_policy(tmp_path: Path, environment: dict[str, str]) -> None:
+    write(tmp_path / "in/all.ndjson", [person("p1"), order("m1", "p1", authoredOn="2026-06-15")])
+    assert _ltot("migrate", **environment).returncode == 0
+    added = _ltot(
+        "tenant", "add", "--id", "west", "--name", "West", "--issuer", "https://west.example.org/fhir",
+        "--client-id", "c", "--policy", "wa", **environment,
+    )  # fmt: skip
+    assert added.returncode == 0, added.stderr
+
+    def policy_of(*more: str) -> str:
+        out = tmp_path / f"out-{len(more)}-{more[-1]}"
+        done = _ltot(
+            "population",
+            "evaluate",
+            tmp_path / "in",
+            "--out",
+            out,
+            "--as-of",
+            "2026-06-30",
+            *more,
+            **environment,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads((out / "run.json").read_text())["versions"]["policy"]
+
+    own, named = policy_of("--policy", "wa"), policy_of("--policy", "topcare")
+    assert own != named
+    assert policy_of("--tenant", "west") == own
+    assert policy_of("--tenant", "west", "--policy", "topcare") == named
+
+
 def test_several_tenants_must_be_told_apart(environment: dict[str, str]) -> None:
     assert _ltot("migrate", **environment).returncode == 0
     refused = _ltot("registry", "measures", **environment)
