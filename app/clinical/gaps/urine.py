@@ -110,11 +110,16 @@ def _results(case: Case) -> Finding:
     unread = _unread(case, max(start, latest + _CONFIRMED_WITHIN) if latest else start, reviewed)
     if unread is not None:
         return unread
+    tested = {_substance(one): one.when for one in found}
+    # What nothing reads stays to be looked at until its substance is tested again.
     look = [
         one
         for one in found
         if one.outcome in TO_LOOK_AT
-        and (one.when == latest or _never_read(one, found))
+        and (
+            one.when == latest
+            or (one.outcome is Outcome.NEEDS_READING and one.when == tested[_substance(one)])
+        )
         and not (reviewed and reviewed.on >= one.known)
     ]
     if look:
@@ -164,13 +169,6 @@ def _settled(one: Analyte, found: list[Analyte]) -> bool:
         and other.outcome in {Outcome.EXPECTED_POSITIVE, Outcome.EXPECTED_NEGATIVE}
         and _substance(other) == _substance(one)
         for other in found
-    )
-
-
-def _never_read(one: Analyte, found: list[Analyte]) -> bool:
-    """A result in words that nothing reads, of a substance that was not tested again since."""
-    return one.outcome is Outcome.NEEDS_READING and not any(
-        other.when > one.when and _substance(other) == _substance(one) for other in found
     )
 
 
