@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from app.errors import CATALOGUE
 from app.web.list_views import ListPage, ListView
 from app.web.views import Banner, PanelView, RecordForm, Tone
+from app.web.wording import phrase
 
 STATIC_PATH = "/static"
 STATIC_FOLDER = Path(__file__).parent / "static"
@@ -100,6 +101,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(static=static_url, Tone=Tone)
+    environment.filters["phrase"] = phrase
     return environment
 
 

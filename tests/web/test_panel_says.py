@@ -24,7 +24,7 @@ def test_complete_chart_answers_first_then_number_then_gaps() -> None:
         "80 MME/day today",
         "Needs action (5) 5 items need action: 2 overdue, 1 cannot tell, 1 due soon, 1 to look at.",
         "Overdue Naloxone None in 24 months.",
-        "Overdue Urine drug test Older than 4 months. last 2 Aug 2025 · was due 2 Dec 2025",
+        "Overdue Urine drug test Older than 4 months. Last 2 Aug 2025 · was due 2 Dec 2025",
         "Cannot tell Opioid agreement Documents could not be read.",
         "Due soon PDMP check Due in 12 days.",
         "Needs a look Therapy on the problem list Z79.891 not on the problem list.",
@@ -46,7 +46,7 @@ def test_complete_chart_answers_first_then_number_then_gaps() -> None:
 def test_what_is_met_is_folded_but_there() -> None:
     page = panel(samples.COMPLETE)
     assert "PHQ-9" not in page.glance
-    assert "Up to date PHQ-9 6 of 27. last 1 May 2026 · due 1 May 2027" in page.text
+    assert "Up to date PHQ-9 6 of 27. Last 1 May 2026 · due 1 May 2027" in page.text
 
 
 def test_every_finding_opens_its_evidence_rule_and_source() -> None:
@@ -225,7 +225,7 @@ def test_high_dose_names_the_mark_and_gives_no_target() -> None:
 def test_a_date_the_sentence_already_names_is_not_repeated() -> None:
     named = replace(samples.GAPS[0], text="Urine drug test on 2 Aug 2025; overdue 9 months")
     seen = panel(replace(samples.COMPLETE, gaps=(named,))).glance
-    assert "Urine drug test on 2 Aug 2025; overdue 9 months. was due 2 Dec 2025" in seen
+    assert "Urine drug test on 2 Aug 2025; overdue 9 months. Was due 2 Dec 2025" in seen
 
 
 def test_equal_uncounted_orders_share_a_line_and_are_all_counted() -> None:
