@@ -101,8 +101,10 @@ def registry_measures(tenant: TenantOption = None, run: RunOption = None) -> Non
 
 
 def _what(found: Listing) -> str:
+    from app.clinical.words import counted
+
     run = found.run
-    return f"{len(found.entries)} patients of run {run.id}, as of {run.as_of}, {run.status}"
+    return f"{counted(len(found.entries), 'patient')} of run {run.id}, as of {run.as_of}, {run.status}"
 
 
 @contextmanager

@@ -288,7 +288,7 @@ class _Walk:
         if self._outcome.failed:
             return Problem.of(ProblemCode.SERVER_ERROR, "; ".join(self._outcome.warnings))
         if self._unreadable:
-            return Problem.of(ProblemCode.UNREADABLE, f"{self._unreadable} entries hold no resource")
+            return Problem.of(ProblemCode.UNREADABLE, f"{self._unreadable} of its entries without a resource")
         return None
 
     def _result(self, problem: Problem | None, *, connected: bool = True) -> Fetched:

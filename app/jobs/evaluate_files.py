@@ -11,6 +11,7 @@ from pathlib import Path
 from app.clinical.evaluate import evaluate
 from app.clinical.evaluation import Evaluation, LtotStatus
 from app.clinical.policy import Policy
+from app.clinical.words import counted
 from app.errors import LtotError
 from app.population.apart import require_apart
 from app.population.census import Census, census_of, unread_rows
@@ -120,7 +121,7 @@ class Tally:
         found = self.collected
         summary = [
             (
-                f"{self.patients} patients, {self.with_opioid} with an opioid, "
+                f"{counted(self.patients, 'patient')}, {self.with_opioid} with an opioid, "
                 f"{self.on_ltot} on long-term opioid therapy"
             ),
             (

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from app.clinical.version import CODE_VERSION
+from app.clinical.words import counted
 from app.errors import LtotError
 from app.jobs.policies import load_policy, load_site_terms, policy_file
 from app.population.derive import Task
@@ -261,7 +262,7 @@ def summary(record: RunRecord) -> list[str]:
     lines = [
         f"Run {record.id}: {record.status}",
         (
-            f"{record.patients} patients, {record.patients_with_opioid} with an opioid, {record.on_ltot} on "
+            f"{counted(record.patients, 'patient')}, {record.patients_with_opioid} with an opioid, {record.on_ltot} on "
             f"long-term opioid therapy; it cannot be told of {record.opioid_cannot_tell} whether they have an opioid, "
             f"of {record.ltot_cannot_tell} whether they are on long-term opioid therapy"
         ),
@@ -274,5 +275,5 @@ def summary(record: RunRecord) -> list[str]:
     if record.visit_entries is None:
         lines.append("what was recorded in visits is not counted: name the tenant to count it")
     else:
-        lines.append(f"{record.visit_entries} entries recorded in visits counted")
+        lines.append(f"{counted(record.visit_entries, 'entry', 'entries')} recorded in visits counted")
     return lines + [f"incomplete: {reason}" for reason in record.reasons]

@@ -44,7 +44,7 @@ def test_from_an_export_to_a_list(tmp_path: Path, environment: dict[str, str]) -
     )
     done = _evaluate(tmp_path / "in", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert "1 patients, 1 with an opioid, 1 on long-term opioid therapy" in done.stderr
+    assert "1 patient, 1 with an opioid, 1 on long-term opioid therapy" in done.stderr
     run_id = done.stdout.strip()
     assert json.loads((tmp_path / "out/run.json").read_text())["id"] == run_id
     assert _ltot("migrate", **environment).returncode == 0
@@ -58,11 +58,11 @@ def test_from_an_export_to_a_list(tmp_path: Path, environment: dict[str, str]) -
     listed = _ltot("registry", "list", "--ltot", "yes", "--mme", "1-49", **environment)
     assert listed.stdout.split("\t")[:3] == ["p1", "yes", "30.0"]
     what, columns = listed.stderr.splitlines()
-    assert what == f"1 patients of run {run_id}, as of 2026-06-30, complete"
+    assert what == f"1 patient of run {run_id}, as of 2026-06-30, complete"
     assert columns.split("\t")[:3] == ["patient", "LtOT", "MME a day"]
     assert len(columns.split("\t")) == len(listed.stdout.split("\t"))
     exported = _ltot("registry", "export", tmp_path / "list.csv", **environment)
-    assert exported.stdout.startswith(f"1 patients of run {run_id}")
+    assert exported.stdout.startswith(f"1 patient of run {run_id}")
     assert (
         (tmp_path / "list.csv")
         .read_text(encoding="utf-8-sig")
