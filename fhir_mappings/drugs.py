@@ -285,6 +285,7 @@ def _fact(drug: Drug, named: NamedAs, basis: DrugBasis) -> DrugFact:
         category=_CATEGORIES.get(drug.category, "other"),
         counted=drug.counted,
         classes=drug.classes,
+        beside=drug.beside,
     )
 
 

@@ -71,6 +71,7 @@ class DrugFact:
         "other"; decides what counts, see app.clinical.
     classes: drug classes such as "opioid", "benzodiazepine", "z_drug", "carisoprodol", "barbiturate",
         "gabapentinoid", "muscle_relaxant", "naloxone_rescue", "moud", "laxative".
+    beside: what else the product holds ("acetaminophen"); None where that is not known.
     """
 
     name: str
@@ -86,6 +87,7 @@ class DrugFact:
     category: str = "other"
     counted: str = "n/a"
     classes: frozenset[str] = frozenset()
+    beside: frozenset[str] | None = None
     is_opioid: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

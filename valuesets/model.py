@@ -43,6 +43,13 @@ class Drug:
     classes: frozenset[str] = frozenset()
 
     @property
+    def beside(self) -> frozenset[str] | None:
+        """What a product holds besides opioids; None where that is not known."""
+        if not self.components or not self.is_product:
+            return None
+        return frozenset(part.name for part in self.components if not part.is_opioid)
+
+    @property
     def is_product(self) -> bool:
         """A product has strength and form; ingredients, brands and groups do not."""
         return self.tty in {"SCD", "SBD", "GPCK", "BPCK", "NDC", "SITE"}

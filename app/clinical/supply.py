@@ -124,11 +124,17 @@ def prescribed(order: Order, setting: str = "outpatient") -> bool:
     )
 
 
+def other_product(one: DrugFact, other: DrugFact) -> bool:
+    """Whether both are known to hold something else besides the opioid: oxycodone alone, and with acetaminophen."""
+    return one.beside is not None and other.beside is not None and one.beside != other.beside
+
+
 def _same_drug(one: DrugFact, other: DrugFact) -> bool:
     """Ingredient, strength and release; products known by their NDC only do not tell the release."""
     same_release = one.release == other.release or not one.release or not other.release
     same_strength = one.strength == other.strength and one.strength_unit == other.strength_unit
-    return one.ingredient == other.ingredient and same_strength and same_release
+    same = one.ingredient == other.ingredient and same_strength and same_release
+    return same and not other_product(one, other)
 
 
 def _without_repeats(orders: Iterable[Order]) -> list[Order]:
@@ -146,11 +152,13 @@ def _without_repeats(orders: Iterable[Order]) -> list[Order]:
 
 def _distinct(orders: Iterable[Order]) -> Iterable[Order]:
     seen: dict[tuple[object, ...], Order] = {}
-    for order in sorted(orders, key=lambda o: (o.intent != "order", o.ref)):
+    alike = sorted(orders, key=lambda o: (o.intent != "order", o.ref))
+    told = all(order.drug.beside is not None for order in alike)
+    for order in alike:
         drug = order.drug
         key = (
-            drug.strength, drug.release, order.quantity, order.supply_days, order.sigs, order.sig_text,
-            order.prescriber, order.status,
+            drug.strength, drug.release, drug.beside if told else None, order.quantity, order.supply_days,
+            order.sigs, order.sig_text, order.prescriber, order.status,
         )  # fmt: skip
         seen.setdefault(key, order)
     return seen.values()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
 
-from app.clinical.supply import BY_START, Supply, moved
+from app.clinical.supply import BY_START, Supply, moved, other_product
 from fhir_mappings.facts import DrugFact
 
 BY_FIRST = attrgetter("first", "ref")
@@ -134,23 +134,25 @@ def _last_day(supply: Supply, first: int, carry_cap: int) -> int:
 
 def relation(earlier: Supply, later: Supply) -> str:
     """What a later supply of the same ingredient and release is to one that still lasts."""
-    same_strength = _same_strength(earlier.drug, later.drug)
+    same_product = _same_product(earlier.drug, later.drug)
     if _names(later, earlier):
-        return "refill" if same_strength and schedule(earlier) == schedule(later) else "replaces"
+        return "refill" if same_product and schedule(earlier) == schedule(later) else "replaces"
     same_prescriber = not earlier.prescriber or not later.prescriber or earlier.prescriber == later.prescriber
-    if same_strength:
+    if same_product:
         return "refill" if same_prescriber and earlier.outside == later.outside else "concurrent"
     if earlier.start == later.start or not same_prescriber or earlier.outside != later.outside:
         return "concurrent"
     return "presumably replaces" if _same_times(earlier, later) else "concurrent"
 
 
-def _same_strength(one: DrugFact, other: DrugFact) -> bool:
-    """Refills mostly share one drug, and comparing fractions takes long.  10 mg/mL is no refill of tablets of 10 mg."""
+def _same_product(one: DrugFact, other: DrugFact) -> bool:
+    """Refills mostly share one drug, and comparing fractions takes long.  10 mg/mL is no refill of tablets of 10 mg,
+    and oxycodone alone none of oxycodone with acetaminophen."""
     if one is other:
         return True
     same_route = one.route == other.route or not one.route or not other.route
-    return one.strength == other.strength and one.strength_unit == other.strength_unit and same_route
+    same = one.strength == other.strength and one.strength_unit == other.strength_unit and same_route
+    return same and not other_product(one, other)
 
 
 def schedule(supply: Supply) -> tuple[object, ...]:

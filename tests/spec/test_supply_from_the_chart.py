@@ -345,3 +345,41 @@ def test_a_fill_that_does_not_name_its_order_is_no_other_dose() -> None:
     order = by(authoredOn="2026-03-01", dosageInstruction=QID, dispenseRequest=MONTH)
     found = answer(order, _handed_over("f", "2026-03-06", 120)).mme
     assert (number(found.current), number(found.sig_max), found.flags) == (60, 60, ())
+
+
+PERCOCET_10 = ("1049625", "acetaminophen 325 MG / oxycodone hydrochloride 10 MG Oral Tablet [Percocet]")
+ENDOCET_10 = ("1049216", "acetaminophen 325 MG / oxycodone hydrochloride 10 MG Oral Tablet [Endocet]")
+TWICE = {"quantity": quantity(60, "tablet"), "expectedSupplyDuration": quantity(30, "days", "d")}
+
+
+def of(product: tuple[str, str], id_: str, day: str, supply: Json, **members: Any) -> Json:
+    order = request(product, id=id_, authoredOn=day, dispenseRequest=supply, **members)
+    return order | {"requester": {"display": "Dr A"}}
+
+
+@pytest.mark.parametrize("day", ["2026-03-02", "2026-03-03"])
+def test_two_products_of_one_strength_are_taken_together(day: str) -> None:
+    """Four tablets with acetaminophen and two without, 10 mg each: neither is a refill of the other."""
+    found = answer(of(PERCOCET_10, "a", "2026-03-02", MONTH), of(OXYCODONE_10, "b", day, TWICE)).mme
+    assert (number(found.current), found.complete) == (90, True)
+
+
+def test_two_products_alike_in_all_else_are_two_prescriptions() -> None:
+    one, other = (
+        of(p, p[0], "2026-03-02", MONTH, dosageInstruction=QID) for p in (PERCOCET_10, OXYCODONE_10)
+    )
+    assert number(answer(one, other).mme.current) == 120
+
+
+def test_a_product_of_another_brand_is_a_refill() -> None:
+    found = answer(of(PERCOCET_10, "a", "2026-03-01", MONTH), of(ENDOCET_10, "b", "2026-03-08", MONTH))
+    assert number(found.mme.current) == 60
+
+
+def test_a_switch_to_the_product_alone_on_the_same_directions_replaces() -> None:
+    orders = (
+        of(product, product[0], day, MONTH, dosageInstruction=QID)
+        for product, day in ((PERCOCET_10, "2026-03-01"), (OXYCODONE_10, "2026-03-08"))
+    )
+    found = answer(*orders).mme
+    assert (number(found.current), "stale_order" in found.flags) == (60, True)
