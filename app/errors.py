@@ -111,7 +111,7 @@ _ENTRIES = (
     CatalogueEntry("LT-511", "Exports of two EHRs use the same ids for their patients or drugs, so they cannot be told "
                    "apart.", "Evaluate each EHR's exports apart: one folder and one run for each.", 400, 2),
     CatalogueEntry("LT-512", "There is no such run in the registry.",
-                   "Load one by `ltot registry load`; without a named run the newest is taken.", 404, 2),
+                   "Load one by `ltot registry load`; without a named run the newest is taken.", 400, 2),
     CatalogueEntry("LT-601", "A setting does not fit.", "Change the named setting and start again.", 500, 2),
     CatalogueEntry("LT-602", "The database has not been migrated to this version.",
                    "Run `ltot migrate`, then start again.", 503, 2),
