@@ -8,7 +8,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -137,10 +136,6 @@ def evaluate_population(request: Request) -> RunRecord:
             publish(work, request.out)
     except OSError as error:
         raise _not_finished(error) from None
-    except BrokenProcessPool:
-        raise LtotError(
-            "LT-509", "A process was ended, mostly for want of memory: try fewer --workers."
-        ) from None
     return record
 
 
@@ -177,6 +172,8 @@ def _run(request: Request, inputs: Inputs, task: Task, work: Path) -> Found:
     try:
         before = outdated_before(request.as_of, request.zone)
         return run(inputs, engine, tables, request.limits, before, request.recorded or nothing_recorded)
+    except engine.failures:
+        raise LtotError("LT-509", engine.next_step) from None
     finally:
         tables.close()
         engine.close()

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property
 from importlib.abc import MetaPathFinder
 from itertools import repeat
@@ -155,6 +156,8 @@ class EmbeddedEngine:
     """Runs the steps on `workers` processes; with one, in this process."""
 
     name = "embedded"
+    failures: tuple[type[Exception], ...] = (BrokenProcessPool,)
+    next_step = "A process was ended, mostly for want of memory: try fewer --workers."
 
     def __init__(self, folder: Path, task: Task, workers: int) -> None:
         self._folder, self._own = folder, Worker(folder, task)

@@ -18,9 +18,14 @@ Shards = dict[str, set[int]]
 
 
 class Engine(Protocol):
-    """Steps are called in this order and once, `moved` only where it is needed, `keep_medications` also again."""
+    """Steps are called in this order and once, `moved` only where it is needed, `keep_medications` also again.
+
+    failures: what a step raises when that which runs it has broken down; next_step: what to do then.
+    """
 
     name: str
+    failures: tuple[type[Exception], ...]
+    next_step: str
 
     def scan(self, parts: Sequence[Part]) -> Iterable[Summary]:
         """Read every part; one summary each, in order."""

@@ -17,6 +17,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 from msgspec.structs import replace
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import collect_list
 from pyspark.storagelevel import StorageLevel
@@ -41,6 +43,8 @@ _KEPT = "shard int, record binary"
 _SCANNED = "number int, part binary, summary binary, index binary"
 _ROWS_AT_ONCE = 2048
 _NAME = "ltot population"
+# Like a cluster, a single machine tries a lost task four times; Spark's own choice there is once.
+_MASTER = "local[*, 4]"
 _LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -85,7 +89,7 @@ def _session() -> SparkSession:
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
         raise LtotError("LT-508", "Spark needs Java 17 or later.")
-    builder = SparkSession.builder.appName(_NAME).master("local[*]")
+    builder = SparkSession.builder.appName(_NAME).master(_MASTER)
     for name, value in _LOCAL.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
@@ -128,6 +132,8 @@ class SparkEngine:
     """Runs the steps as Spark jobs."""
 
     name = "spark"
+    failures: tuple[type[Exception], ...] = (Py4JError, PySparkException)
+    next_step = "Spark gave up a job; its own log, above or in its interface, says why."
 
     def __init__(self, task: Task) -> None:
         self._task, self._spark = task, _session()

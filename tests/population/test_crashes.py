@@ -6,13 +6,17 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from app.errors import LtotError
-from app.jobs.evaluate_population import evaluate_population
+from app.jobs.evaluate_population import EngineName, evaluate_population
 from app.population.embedded import Worker
+from app.population.engine import Shards
+from app.population.keep import Wanted
+from app.population.parts import Part
 from app.population.pipeline import Limits
 from tests.population.conftest import DAY, LISINOPRIL, Request, condition, evaluate, order, person, write
 
@@ -150,3 +154,20 @@ def test_a_process_that_is_ended_is_said(tmp_path: Path, monkeypatch: pytest.Mon
 
 def _end_here(*_: object) -> None:
     os._exit(9)
+
+
+@pytest.mark.spark
+def test_what_spark_gives_up_is_said_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.population.spark import SparkEngine
+
+    folder = _export(tmp_path / "in")
+    keep = SparkEngine.keep
+
+    def after_a_loss(engine: SparkEngine, parts: Sequence[Part], wanted: Wanted) -> Shards:
+        (folder / "MedicationRequest.ndjson").unlink()
+        return keep(engine, parts, wanted)
+
+    monkeypatch.setattr(SparkEngine, "keep", after_a_loss)
+    with pytest.raises(LtotError, match=r"LT-509.*Spark gave up a job"):
+        evaluate(folder, tmp_path / "out", engine=EngineName.SPARK)
+    assert _visible(tmp_path / "out") == set()
