@@ -46,6 +46,8 @@ _NAME = "ltot population"
 # Like a cluster, a single machine tries a lost task four times; Spark's own choice there is once.
 _MASTER = "local[*, 4]"
 _LOCAL = {
+    # Where driver and executor are one process, Spark's own gigabyte is too little for 100,000 people.
+    "spark.driver.memory": "4g",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.ui.enabled": "false",
