@@ -87,6 +87,15 @@ def in_remission(problem: Problem, group: str) -> bool:
     return problem.active is False or not problem.groups.isdisjoint(past)
 
 
+def active_disorders(facts: Facts, as_of: date, group: str) -> list[Problem]:
+    """Active disorders of a group of substances, none of them in remission."""
+    return [
+        problem
+        for problem in active_problems(facts, as_of, {group})
+        if is_use_disorder(problem, group) and not in_remission(problem, group)
+    ]
+
+
 def is_current(problem: Problem, as_of: date) -> bool:
     """Whether an active problem speaks of now: no past history, no diagnosis of a visit long ago or of unknown date.
 

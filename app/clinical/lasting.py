@@ -17,6 +17,7 @@ BUPRENORPHINE_WEAR = Fraction(7)
 
 
 def is_patch(drug: DrugFact) -> bool:
+    """Worn on the skin, and dosed by how long."""
     return drug.strength_unit == "mcg/h" or drug.route == "transdermal"
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from app.clinical.episodes import Span, merged, shared
 from app.clinical.evaluation import Evidence
+from app.clinical.lasting import USUAL_SUPPLY
 from app.clinical.policy import Policy
 from app.clinical.supply import COUNTED_FILLS, Supply, supplies
 from app.clinical.timeline import Timeline, lay_out
@@ -24,7 +25,6 @@ _KINDS = (*SEDATIVES, *LESS_SEDATING)
 _OPIOID = "opioid"
 _NOT_TAKEN_AT_HOME = frozenset({"injectable", "antidiarrhoeal"})
 _IN_USE = frozenset({"active", "unknown", "on-hold", ""})
-_USUAL_DAYS = 30
 _Prescribed = TypeVar("_Prescribed", Supply, Order, Fill)
 
 
@@ -131,7 +131,7 @@ def _may_last(supply: Supply, oldest: int, day: int) -> bool:
     """Whether a supply of unknown length may last to the day: an order in use, a fill not yet stale, one just done."""
     if supply.filled:
         return supply.start > oldest or supply.status in {"active", "on-hold"}
-    return supply.status in _IN_USE or (supply.status == "completed" and supply.start > day - _USUAL_DAYS)
+    return supply.status in _IN_USE or (supply.status == "completed" and supply.start > day - USUAL_SUPPLY)
 
 
 def _by_group(found: Iterable[_Prescribed]) -> dict[str, list[_Prescribed]]:

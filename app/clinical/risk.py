@@ -10,7 +10,14 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from app.clinical.evaluation import Mme, Risk
-from app.clinical.exclusions import active_problems, began, in_remission, is_current, is_use_disorder
+from app.clinical.exclusions import (
+    active_disorders,
+    active_problems,
+    began,
+    in_remission,
+    is_current,
+    is_use_disorder,
+)
 from app.clinical.months import add_months
 from app.clinical.overlaps import Overlap, whole_stock
 from app.clinical.policy import Policy
@@ -108,12 +115,7 @@ def _dose(mme: Mme, policy: Policy, *, high: bool) -> list[str]:
 
 
 def _high_conditions(facts: Facts, as_of: date) -> list[str]:
-    current = [
-        p
-        for group in _SUBSTANCE
-        for p in active_problems(facts, as_of, {group})
-        if is_use_disorder(p, group) and not in_remission(p, group)
-    ]
+    current = any(active_disorders(facts, as_of, group) for group in _SUBSTANCE)
     year = as_of - timedelta(days=_YEAR_DAYS)
     overdoses = [
         p

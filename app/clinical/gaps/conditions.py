@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from app.clinical.evaluation import Colour, Evidence
-from app.clinical.exclusions import active_problems, began, in_remission, is_use_disorder
+from app.clinical.exclusions import active_disorders, active_problems, began
 from app.clinical.gaps.absence import absent, unproven
 from app.clinical.gaps.case import Case, Finding, Scope, met, not_applicable, overdue, rule, unknown
 from app.clinical.gaps.naloxone import age_evidence, condition_evidence
@@ -17,19 +17,8 @@ from app.clinical.records import RecordKind
 from app.clinical.risk import pregnant, said_pregnant
 from app.clinical.supply import Supply
 from app.clinical.words import day, joined
-from fhir_mappings.facts import Problem
 
-_OUD = "opioid_use_disorder"
 _MAY_BE_PREGNANT = range(10, 56)
-
-
-def _oud(case: Case) -> list[Problem]:
-    """Active opioid use disorder, remission and unspecified use apart."""
-    return [
-        problem
-        for problem in active_problems(case.facts, case.as_of, {_OUD})
-        if is_use_disorder(problem, _OUD) and not in_remission(problem, _OUD)
-    ]
 
 
 def _treats(supply: Supply) -> bool:
@@ -64,7 +53,7 @@ def _treatment(case: Case) -> Evidence | None:
 )
 def oud_treatment(case: Case) -> Finding:
     """Assessment suggested: the code may be old, and treatment elsewhere may not be in this chart."""
-    current = _oud(case)
+    current = active_disorders(case.facts, case.as_of, "opioid_use_disorder")
     if not current:
         doubt = unproven(case.facts, PROBLEMS)
         if doubt is not None:
