@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -107,6 +108,11 @@ def event(element: str, when: str | None, kind: str = "Procedure", **more: objec
         "done": True,
     }
     return Event(**(given | more))  # type: ignore[arg-type]
+
+
+def check(when: str | None, outcome: str = "as expected") -> Event:
+    """A PDMP check."""
+    return event("pdmp_review", when, outcome=outcome)
 
 
 def result(elements: str, when: str | None, value: int | str | None = None, **more: object) -> Result:
@@ -255,3 +261,13 @@ def case(
         overlaps=overlaps(facts, rules, as_of),
         records=tuple(sorted(records, key=BY_PLACE)),
     )
+
+
+def with_rule(gap: str, **changes: object) -> Policy:
+    """The default policy with members of one rule changed."""
+    usual = Policy()
+    return replace(usual, gaps={**usual.gaps, gap: replace(usual.gaps[gap], **changes)})  # type: ignore[arg-type]
+
+
+OPIOID = order(OXYCODONE, "2025-06-01")
+NO_OPIOID = dose(0)

@@ -20,9 +20,9 @@ from tests.gaps.build import (
     therapy,
     urine,
     visit,
+    with_rule,
 )
 from tests.gaps.spec import EXCLUDED, MET, NOT, OVERDUE, SOON, UNKNOWN, Row, row
-from tests.gaps.tables_safety import with_rule
 
 LOT = with_rule("G33", enabled=True)
 BOWEL = with_rule("G36", enabled=True)

@@ -5,8 +5,7 @@ from datetime import date, timedelta
 
 from app.clinical.gaps.draw import last_draw
 from app.clinical.policy import Policy
-from tests.gaps.build import PERSON, case
-from tests.gaps.tables_safety import with_rule
+from tests.gaps.build import PERSON, case, with_rule
 
 POLICY = with_rule("G33", enabled=True)
 FIRST = date(2024, 1, 1)
