@@ -11,7 +11,7 @@ from app.clinical.evaluation import Evaluation, LtotStatus, Status
 from app.clinical.gaps.absence import AbsenceError, absent
 from app.clinical.policy import Policy
 from fhir_mappings.facts import Facts
-from tests.gaps.build import AS_OF, KINDS, chart, sources
+from tests.gaps.build import AS_OF, KINDS, OXYCODONE, chart, order, sources
 from tests.gaps.charts import EMPTY, FULL, OPIOID_ONLY
 from valuesets import Terms
 
@@ -119,6 +119,18 @@ def test_with_prescriptions_unread_nobody_is_said_to_be_off_opioids(terms: Terms
     assert found.ltot.status is LtotStatus.CANNOT_TELL
     assert found.mme.current is None
     assert "could not be read" in next(gap.text for gap in found.gaps if gap.id == "G14")
+
+
+def test_nothing_is_overdue_for_one_ended_opioid_whose_supply_was_not_recorded(terms: Terms) -> None:
+    """Whether it was long-term cannot be told, but none is in use: nothing is held against anyone."""
+    ended = order(OXYCODONE, "2025-04-20", None, status="completed", quantity=None, sigs=())
+    found = evaluate(chart(ended), Policy(), terms, AS_OF)
+    assert (found.ltot.status, found.mme.current, found.mme.complete) == (LtotStatus.CANNOT_TELL, 0, True)
+    held = [gap for gap in found.gaps if gap.status in {Status.OVERDUE, Status.DUE_SOON}]
+    assert [gap.id for gap in held if not gap.safety] == []
+    pdmp = next(gap for gap in found.gaps if gap.id == "G01")
+    assert (pdmp.status, pdmp.text) == (Status.UNKNOWN, "No PDMP check found in the chart")
+    assert pdmp.evidence[-1].text == "whether this is long-term opioid therapy cannot be told"
 
 
 @pytest.mark.parametrize("kind", KINDS)

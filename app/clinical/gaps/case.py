@@ -286,7 +286,8 @@ def _uncertain(one: Rule, case: Case, finding: Finding) -> Finding:
 
     Where not even an opioid is known to be in use, what would be due is not held against anyone: it cannot be told.
     """
-    if case.opioid_in_use is None and finding.status in (Status.OVERDUE, Status.DUE_SOON) and not one.safety:
+    held = finding.status in (Status.OVERDUE, Status.DUE_SOON) and not one.safety
+    if held and not case.opioid_in_use:
         finding = replace(finding, status=Status.UNKNOWN, colour=Colour.GREY)
     what = "this is long-term opioid therapy" if one.scope is Scope.LTOT else "an opioid is in use"
     return finding.also(Evidence("scope", f"whether {what} cannot be told"))
