@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -40,8 +41,9 @@ from valuesets import Terms
 _NOTHING_FOUND = "4101"
 _SHARED = frozenset({"Medication"})
 # FHIR: a reader that does not know a modifier extension must not use the element; none is known here.  Without its
-# first quotation mark, which every member begins with, it is looked for three times faster.
-_MODIFIER = b'modifierExtension"'
+# first quotation mark, which every member begins with, it is looked for three times faster; only where it is found the
+# member is told from a value of these words.
+_MODIFIER, _MODIFIER_MEMBER = b'modifierExtension"', re.compile(rb'"modifierExtension"\s*:')
 # What the mapping of a drug's order or fill says when nothing can be concluded from it.
 _LOST = frozenset({IssueCode.MEDICATION_MISSING, IssueCode.UNREADABLE})
 _MERGED = "this record was merged into another one"
@@ -145,7 +147,7 @@ def _newest(raw: Iterable[bytes], patient_id: str, reading: _Reading) -> dict[st
         elif isinstance(decoded, r.OperationOutcome):
             reading.issues += _remarks(decoded)
         elif _is_of(decoded, patient_id, reading):
-            modified = _MODIFIER in text
+            modified = _MODIFIER in text and _MODIFIER_MEMBER.search(text) is not None
             if modified:
                 issues = (*issues, _modified(decoded))
             found = versions.setdefault(_ref(decoded, text), [])

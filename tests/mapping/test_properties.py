@@ -160,6 +160,15 @@ def test_a_resource_with_a_modifier_extension_is_not_used_named_and_missed(index
     assert not found.sources[kind].complete
 
 
+@pytest.mark.parametrize(
+    "words", ["modifierExtension", '"modifierExtension": none', 'no "modifierExtension"']
+)
+def test_a_value_that_reads_like_a_modifier_extension_is_only_a_value(words: str) -> None:
+    chart: Any = json.loads(json.dumps(CHART))
+    chart[1]["note"] = [{"text": words}]
+    assert mapped(chart) == WHOLE
+
+
 def test_the_chart_maps_without_a_word() -> None:
     assert WHOLE.issues == ()
     assert [len(part) for part in (WHOLE.orders, WHOLE.fills, WHOLE.results, WHOLE.events)] == [2, 1, 5, 1]
